@@ -1,0 +1,2 @@
+local book = runbook { title = "x", run = function() end }
+return book

@@ -1,0 +1,1 @@
+return { title = "x" } --! and it returns something else

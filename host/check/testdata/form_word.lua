@@ -1,0 +1,1 @@
+return runbook("x") --! runbook takes a table: runbook { title = ..., ... }, not a string

@@ -1,0 +1,4 @@
+return runbook {
+  title = "Syntax"
+  run = function() end, --! syntax error near "run"
+}

@@ -1,0 +1,5 @@
+return runbook {
+  title = "Syntax",
+  run = function()
+    if true then
+    end --! the file ends too early
