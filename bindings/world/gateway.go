@@ -1,0 +1,161 @@
+package world
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/webhost-systems/drhost/host/clock"
+)
+
+// Request is one request to a provider, as the world saw it.
+type Request struct {
+	Time     time.Time `json:"time"`
+	Provider string    `json:"provider"`
+	Method   string    `json:"method"`
+	Path     string    `json:"path"`
+	Query    string    `json:"query,omitempty"`
+	Body     string    `json:"body,omitempty"`
+	Status   int       `json:"status"` // what the client saw; 0 when the connection was cut
+	Mutation bool      `json:"mutation,omitempty"`
+	Acted    bool      `json:"acted,omitempty"` // the provider carried the mutation out, whatever the client saw
+	Key      string    `json:"key,omitempty"`   // idempotency key found in labels or comment
+	Fault    string    `json:"fault,omitempty"` // the API fault that hit it
+}
+
+// bodyLimit is how much of a body is kept and passed on.
+const bodyLimit = 1 << 20
+
+// gateway stands in front of a provider's API: it logs every request, lets it
+// take the provider's latency and puts API faults in its way.
+type gateway struct {
+	provider string
+	latency  time.Duration
+	next     http.Handler
+	clock    clock.Clock
+	speed    float64
+	reject   func(w http.ResponseWriter, status int, retry time.Duration) // in the vendor's envelope
+	revoke   func()
+
+	mu       sync.Mutex
+	faults   []*APIFault
+	requests *requestLog
+}
+
+// requestLog is common to all providers, so that its order is the world's.
+type requestLog struct {
+	mu   sync.Mutex
+	list []Request
+}
+
+func (l *requestLog) add(r Request) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.list = append(l.list, r)
+}
+
+func (l *requestLog) all() []Request {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]Request{}, l.list...)
+}
+
+func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit))
+	if err != nil {
+		g.reject(w, http.StatusRequestEntityTooLarge, 0)
+		return
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	entry := Request{Time: g.clock.Now().UTC(), Provider: g.provider, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
+		Body: string(body), Mutation: r.Method != http.MethodGet && r.Method != http.MethodHead, Key: keyOf(body)}
+	slow, hit := g.faultsFor(r)
+	if !g.wait(w, r, slow) {
+		g.requests.add(entry) // the client went away before anything was done
+		return
+	}
+	if hit != nil {
+		entry.Fault = hit.Kind
+		g.fail(w, r, hit, &entry)
+		return
+	}
+	seen := &watched{ResponseWriter: w, status: http.StatusOK}
+	g.next.ServeHTTP(seen, r)
+	entry.Status, entry.Acted = seen.status, entry.Mutation && seen.status < 400
+	g.requests.add(entry)
+}
+
+// wait lets the request take the provider's latency, shortened by the speed;
+// the answer's header says what was cut off.
+func (g *gateway) wait(w http.ResponseWriter, r *http.Request, factor float64) bool {
+	latency := time.Duration(float64(g.latency) * factor)
+	short := time.Duration(float64(latency) / g.speed)
+	if cut := latency - short; cut > 0 {
+		w.Header().Set("Drhost-Cut", strconv.FormatFloat(cut.Seconds(), 'f', 6, 64))
+	}
+	return clock.System{}.Sleep(r.Context(), short) == nil
+}
+
+// fail answers a request that an API fault hits.
+func (g *gateway) fail(w http.ResponseWriter, r *http.Request, f *APIFault, entry *Request) {
+	status := f.status()
+	if f.Kind == ActThenFail {
+		inner := httptest.NewRecorder()
+		g.next.ServeHTTP(inner, r)
+		entry.Acted = entry.Mutation && inner.Code < 400
+	}
+	if f.Cut {
+		status = 0
+	}
+	entry.Status = status
+	g.requests.add(*entry) // before the answer: who has it may look at once
+	if f.Cut {
+		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+			conn.Close()
+		}
+		return
+	}
+	g.reject(w, status, f.retry())
+}
+
+// watched remembers the status of an answer.
+type watched struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *watched) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// keyOf finds the idempotency key in a body: a label whose name begins with
+// "drhost", or the word after "drhost " in a comment.
+func keyOf(body []byte) string {
+	var known struct {
+		Labels  map[string]string `json:"labels"`
+		Comment string            `json:"comment"`
+	}
+	if json.Unmarshal(body, &known) != nil {
+		return ""
+	}
+	for name, value := range known.Labels {
+		if strings.HasPrefix(name, "drhost") {
+			return value
+		}
+	}
+	if _, after, found := strings.Cut(known.Comment, "drhost "); found {
+		key, _, _ := strings.Cut(after, " ")
+		return key
+	}
+	return ""
+}

@@ -1,0 +1,114 @@
+package world
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Inject puts a fault into the world by its name, as `drhost sim fault` and
+// the control port do. An unknown name or argument is an error.
+func (w *World) Inject(name string, args map[string]any) error {
+	a := &arguments{name: name, given: args}
+	var do func() error
+	switch name {
+	case "kill_server":
+		server := a.text("server", true)
+		do = func() error { return w.KillServer(server) }
+	case "hang_server":
+		server := a.text("server", true)
+		do = func() error { return w.HangServer(server) }
+	case "break_server":
+		server := a.text("server", true)
+		do = func() error { return w.BreakServer(server) }
+	case "sold_out":
+		location, kind := a.text("location", true), a.text("type", false)
+		do = func() error { w.SoldOut(location, kind); return nil }
+	case "wrong_record":
+		record, kind, content := a.text("name", true), a.text("type", false), a.text("content", true)
+		do = func() error { return w.WrongRecord(record, kind, content) }
+	case "revoke_token":
+		provider := a.text("provider", true)
+		do = func() error { return w.RevokeToken(provider) }
+	case "heal_api":
+		provider := a.text("provider", true)
+		do = func() error { return w.HealAPI(provider) }
+	case "api":
+		provider := a.text("provider", true)
+		f := APIFault{Kind: a.text("kind", true), Count: int(a.number("count")), Factor: a.number("factor"),
+			Status: int(a.number("status")), Cut: a.flag("cut"), Method: a.text("method", false), Path: a.text("path", false)}
+		do = func() error { return w.FailAPI(provider, f) }
+	default:
+		return fmt.Errorf("there is no fault %q; there are %s", name, strings.Join(FaultNames(), ", "))
+	}
+	if err := a.finish(); err != nil {
+		return err
+	}
+	return do()
+}
+
+// FaultNames are the names that Inject knows.
+func FaultNames() []string {
+	return []string{"api", "break_server", "hang_server", "heal_api", "kill_server", "revoke_token", "sold_out", "wrong_record"}
+}
+
+// arguments reads the arguments of a fault and remembers what is wrong.
+type arguments struct {
+	name  string
+	given map[string]any
+	known []string
+	err   error
+}
+
+func (a *arguments) take(key string) (any, bool) {
+	a.known = append(a.known, key)
+	v, ok := a.given[key]
+	return v, ok
+}
+
+func (a *arguments) wrong(key, want string) {
+	if a.err == nil {
+		a.err = fmt.Errorf("%s: %s must be %s", a.name, key, want)
+	}
+}
+
+func (a *arguments) text(key string, required bool) string {
+	v, ok := a.take(key)
+	s, isText := v.(string)
+	if (ok && !isText) || (required && s == "") {
+		a.wrong(key, "a text")
+	}
+	return s
+}
+
+func (a *arguments) number(key string) float64 {
+	v, ok := a.take(key)
+	switch n := v.(type) {
+	case float64:
+		return n
+	case int:
+		return float64(n)
+	}
+	if ok {
+		a.wrong(key, "a number")
+	}
+	return 0
+}
+
+func (a *arguments) flag(key string) bool {
+	v, ok := a.take(key)
+	b, isFlag := v.(bool)
+	if ok && !isFlag {
+		a.wrong(key, "true or false")
+	}
+	return b
+}
+
+func (a *arguments) finish() error {
+	for key := range a.given {
+		if !slices.Contains(a.known, key) {
+			return fmt.Errorf("%s: there is no argument %q; there are %s", a.name, key, strings.Join(a.known, ", "))
+		}
+	}
+	return a.err
+}
