@@ -1,0 +1,71 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/webhost-systems/drhost/host/config"
+	"github.com/webhost-systems/drhost/host/reference"
+	"github.com/webhost-systems/drhost/runbooks"
+)
+
+// Init makes dir a working folder: drhost.toml, the plan's runbooks with their
+// drills and worlds, and the editor's stubs. It refuses to overwrite a file.
+func (h *Host) Init(dir string) ([]string, error) {
+	files, err := h.workingFolder()
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range files {
+		if _, err := os.Lstat(filepath.Join(dir, f.name)); !errors.Is(err, fs.ErrNotExist) {
+			return nil, Usage(fmt.Errorf("%s is there already; nothing was written", filepath.Join(dir, f.name)))
+		}
+	}
+	var written []string
+	for _, f := range files {
+		path := filepath.Join(dir, f.name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return written, Usage(err)
+		}
+		if err := os.WriteFile(path, f.text, 0o644); err != nil {
+			return written, Usage(err)
+		}
+		written = append(written, path)
+	}
+	return written, nil
+}
+
+type namedFile struct {
+	name string
+	text []byte
+}
+
+// workingFolder is what Init writes, in a fixed order.
+func (h *Host) workingFolder() ([]namedFile, error) {
+	var files []namedFile
+	err := fs.WalkDir(runbooks.Files, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := runbooks.Files.ReadFile(path)
+		name := filepath.Join("runbooks", path)
+		if path == config.File {
+			name = config.File
+		}
+		files = append(files, namedFile{name, text})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	stubs := reference.Stubs(h.Catalog)
+	for _, name := range slices.Sorted(maps.Keys(stubs)) {
+		files = append(files, namedFile{filepath.Join("runbooks", "stubs", name), stubs[name]})
+	}
+	return append(files, namedFile{filepath.Join("runbooks", ".luarc.json"), reference.Luarc()}), nil
+}

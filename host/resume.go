@@ -1,0 +1,236 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/rogpeppe/go-internal/diff"
+
+	"github.com/webhost-systems/drhost/host/check"
+	"github.com/webhost-systems/drhost/host/gate"
+	"github.com/webhost-systems/drhost/host/journal"
+	"github.com/webhost-systems/drhost/host/policy"
+	"github.com/webhost-systems/drhost/host/run"
+	"github.com/webhost-systems/drhost/host/sandbox"
+)
+
+// Resume goes on with a run where it stopped, from the folder start.
+func (h *Host) Resume(ctx context.Context, start, id string, r Request) (*Result, error) {
+	p, err := h.open(start)
+	if err != nil {
+		return nil, err
+	}
+	if err := enoughSaid(r.BreakGlass); err != nil {
+		return nil, err
+	}
+	p.asking(ctx, r.Operator)
+	if id, err = h.findRun(ctx, p, id); err != nil {
+		return nil, err
+	}
+	operator := r.Name
+	if operator == "" {
+		operator = whoami()
+	}
+	log, err := p.store.Open(ctx, id, holder(operator))
+	if err != nil {
+		return nil, runError(id, err)
+	}
+	defer log.Close()
+	started, err := resumable(id, log.Records())
+	if err != nil {
+		return nil, err
+	}
+	source, err := h.sourceToResume(ctx, p, log, started, operator, r)
+	if err != nil {
+		return nil, err
+	}
+	s, err := h.prepare(p, source, started.Env, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer closeAll(s.clients)
+	if r.Recall != nil {
+		r.Recall(log.Records())
+	}
+	return h.execute(ctx, p, s, log, started, r)
+}
+
+func runError(id string, err error) error {
+	if errors.Is(err, journal.ErrNotFound) {
+		return Usage(fmt.Errorf("%s: %w; `drhost runs` lists them", id, err))
+	}
+	var held *journal.HeldError
+	if errors.As(err, &held) {
+		return journalError(fmt.Errorf("run %s: %w", id, held))
+	}
+	var damaged *journal.DamagedError
+	if errors.As(err, &damaged) {
+		return journalError(fmt.Errorf("run %s: %w; put back an untouched copy of the journal, or look what the lines before it say was done and start a new run", id, damaged))
+	}
+	return journalError(fmt.Errorf("run %s: %w", id, err))
+}
+
+// resumable returns the head of the run, unless it is over.
+func resumable(id string, records []journal.Record) (journal.Started, error) {
+	started, found, err := headOf(records)
+	if err != nil {
+		return started, err
+	}
+	if slices.ContainsFunc(records, func(r journal.Record) bool { return r.Kind == journal.UndoStarted }) {
+		return started, Usage(fmt.Errorf("run %s was taken back, or is being taken back; `drhost undo %s` goes on with that, and a recovery needs a new run", id, id))
+	}
+	for _, r := range records {
+		if r.Kind != journal.RunFinished {
+			continue
+		}
+		end, err := journal.Decode[journal.Finished](r)
+		if err != nil {
+			return started, journalError(err)
+		}
+		if end.Result == "done" && policy.Mode(started.Mode) != policy.Plan {
+			return started, Usage(fmt.Errorf("run %s is done: %s; there is nothing to resume", id, end.Message))
+		}
+	}
+	if !found {
+		return started, journalError(fmt.Errorf("run %s died before its first record; nothing was done, start it anew", id))
+	}
+	if policy.Mode(started.Mode) == policy.Plan {
+		return started, Usage(fmt.Errorf("%s is a plan; plans are not resumed, run `drhost plan` again", id))
+	}
+	return started, nil
+}
+
+// headOf is the run's own head; found is false when it was never written.
+func headOf(records []journal.Record) (started journal.Started, found bool, err error) {
+	for _, r := range records {
+		if r.Kind == journal.RunStarted {
+			if started, err = journal.Decode[journal.Started](r); err != nil {
+				return started, false, journalError(err)
+			}
+			found = true
+		}
+	}
+	return started, found, nil
+}
+
+// sourceToResume is the sealed script, or the edited one when the operator
+// agrees to go on with it.
+func (h *Host) sourceToResume(ctx context.Context, p *project, log journal.Log, started journal.Started, by string, r Request) (sandbox.Source, error) {
+	known := lastHash(started, log.Records())
+	sealed, err := unseal(p.store.Path(started.Run), started, known)
+	if err != nil {
+		return sealed, journalError(err)
+	}
+	now, err := os.ReadFile(started.Runbook)
+	edited := sandbox.Source{File: started.Runbook, Text: now}
+	if err != nil || hash(edited) == known {
+		return sealed, nil
+	}
+	changes := string(diff.Diff("the run's "+filepath.Base(started.Runbook), sealed.Text, started.Runbook, now))
+	step := firstStepTouched(sealed, edited)
+	q := gate.Question{Text: fmt.Sprintf("%s was edited since the run stopped:\n%s\nThe first step it touches: %s. Go on with the edited runbook?", started.Runbook, changes, step),
+		Choices: []string{"edited", "as it was", "stop"}}
+	answer, err := h.askAboutEdit(ctx, q, r)
+	if err != nil {
+		return sealed, err
+	}
+	if answer.Text == "as it was" {
+		return sealed, nil
+	}
+	if problems := h.checkSource(edited); len(problems) > 0 {
+		return sealed, Usage(&ProblemsError{problems})
+	}
+	if err := sealEdited(p.store.Path(started.Run), edited); err != nil {
+		return sealed, journalError(err)
+	}
+	change := journal.Change{From: known, To: hash(edited), Diff: changes, Step: step, By: by, Files: []string{started.Runbook}}
+	if _, err := log.Append(journal.SourceChanged, change, true); err != nil {
+		return sealed, journalError(err)
+	}
+	return edited, nil
+}
+
+func (h *Host) askAboutEdit(ctx context.Context, q gate.Question, r Request) (gate.Answer, error) {
+	answer := gate.Answer{}
+	err := error(gate.ErrNobody)
+	if u, ok := r.Operator.(*Unattended); ok && u.Yes {
+		return gate.Answer{Text: "edited", By: u.By}, nil
+	}
+	if r.Operator != nil {
+		answer, err = r.Operator.Choose(ctx, q)
+	}
+	if errors.Is(err, gate.ErrNobody) {
+		return answer, &Error{run.ExitWaits, fmt.Errorf("%s\nnobody is there to say; resume with a person present, with --yes to take the edited runbook, or restore the file", q.Text)}
+	}
+	if err == nil && answer.Text == "stop" {
+		err = &Error{run.ExitInterrupted, errors.New("stopped; the run can be resumed")}
+	}
+	return answer, err
+}
+
+func lastHash(started journal.Started, records []journal.Record) string {
+	known := started.SourceHash
+	for _, r := range records {
+		if r.Kind == journal.SourceChanged {
+			if c, err := journal.Decode[journal.Change](r); err == nil {
+				known = c.To
+			}
+		}
+	}
+	return known
+}
+
+// firstStepTouched is the step in which the two sources first differ.
+func firstStepTouched(before, after sandbox.Source) string {
+	line := 1
+	for i := 0; i < len(before.Text) && i < len(after.Text) && before.Text[i] == after.Text[i]; i++ {
+		if before.Text[i] == '\n' {
+			line++
+		}
+	}
+	titles, err := check.Titles(before.Text)
+	if err != nil {
+		return "unknown"
+	}
+	step := "none, the change is before the first step"
+	for _, t := range titles {
+		if t.Line <= line {
+			step = fmt.Sprintf("%q", t.Title)
+		}
+	}
+	return step
+}
+
+// findRun completes a run's id: "last" and unique beginnings serve as well.
+func (h *Host) findRun(ctx context.Context, p *project, id string) (string, error) {
+	ids, err := p.store.List(ctx)
+	if err != nil {
+		return "", journalError(err)
+	}
+	if len(ids) == 0 {
+		return "", Usage(fmt.Errorf("there are no runs in %s", p.state))
+	}
+	if id == "last" {
+		return ids[len(ids)-1], nil
+	}
+	var matches []string
+	for _, known := range ids {
+		if known == id {
+			return id, nil
+		}
+		if len(id) > 0 && len(known) > len(id) && (known[:len(id)] == id || known[len(known)-len(id):] == id) {
+			matches = append(matches, known)
+		}
+	}
+	switch len(matches) {
+	case 1:
+		return matches[0], nil
+	case 0:
+		return "", Usage(fmt.Errorf("there is no run %q; `drhost runs` lists them", id))
+	}
+	return "", Usage(fmt.Errorf("%q could be %d runs, %s among them; write more of it", id, len(matches), matches[0]))
+}

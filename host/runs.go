@@ -1,0 +1,227 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+
+	"github.com/webhost-systems/drhost/host/check"
+	"github.com/webhost-systems/drhost/host/journal"
+	"github.com/webhost-systems/drhost/host/report"
+	"github.com/webhost-systems/drhost/host/sandbox"
+)
+
+// Runs returns every run of the state folder, the newest last. A run whose
+// journal cannot be read is there with its error.
+func (h *Host) Runs(ctx context.Context, start string) ([]RunLine, error) {
+	p, err := h.open(start)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := p.store.List(ctx)
+	if err != nil {
+		return nil, journalError(err)
+	}
+	var lines []RunLine
+	for _, id := range ids {
+		line := RunLine{ID: id}
+		records, err := p.store.Read(ctx, id)
+		if err == nil {
+			line.Run, err = report.Build(records)
+		}
+		if err != nil {
+			line.Problem = err.Error()
+		}
+		lines = append(lines, line)
+	}
+	return lines, nil
+}
+
+// RunLine is one run in a list.
+type RunLine struct {
+	ID      string      `json:"id"`
+	Run     *report.Run `json:"run,omitempty"`
+	Problem string      `json:"problem,omitempty"`
+}
+
+// Show returns one run.
+func (h *Host) Show(ctx context.Context, start, id string) (*Result, error) {
+	p, err := h.open(start)
+	if err != nil {
+		return nil, err
+	}
+	if id, err = h.findRun(ctx, p, id); err != nil {
+		return nil, err
+	}
+	records, err := p.store.Read(ctx, id)
+	if err != nil {
+		return nil, runError(id, err)
+	}
+	built, err := report.Build(records)
+	if err != nil {
+		return nil, journalError(err)
+	}
+	return &Result{ID: id, Folder: p.store.Path(id), Report: built}, nil
+}
+
+// Verified is what Verify found.
+type Verified struct {
+	ID      string `json:"id"`
+	Records int    `json:"records"`
+	Head    string `json:"head"` // hash of the last record
+	Torn    int    `json:"torn_bytes,omitempty"`
+	// Approvals are the signed answers; each signature holds.
+	Approvals []VerifiedApproval `json:"approvals,omitempty"`
+}
+
+// Verify checks the chain of a run and that the sealed source is the one the
+// journal names.
+func (h *Host) Verify(ctx context.Context, start, id string) (*Verified, error) {
+	p, err := h.open(start)
+	if err != nil {
+		return nil, err
+	}
+	if id, err = h.findRun(ctx, p, id); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(filepath.Join(p.store.Path(id), "journal.jsonl"))
+	if err != nil {
+		return nil, journalError(err)
+	}
+	defer f.Close()
+	records, tail, err := journal.Verify(id, f)
+	if err != nil {
+		return nil, journalError(err)
+	}
+	v := &Verified{ID: id, Records: len(records), Torn: len(tail.Torn)}
+	if len(records) > 0 {
+		v.Head = records[len(records)-1].Hash
+	}
+	if v.Approvals, err = verifyApprovals(id, records, p.config.Signers()); err != nil {
+		return nil, journalError(fmt.Errorf("run %s: %w", id, err))
+	}
+	return v, h.verifySource(p, id, records)
+}
+
+// VerifiedText says what Verify found.
+func (h *Host) VerifiedText(w io.Writer, v *Verified) error {
+	if v.Records == 0 {
+		_, err := fmt.Fprintf(w, "%s holds no record: it died before it began\n", v.ID)
+		return err
+	}
+	_, err := fmt.Fprintf(w, "%s is whole: %d records, chained to %s\n", v.ID, v.Records, v.Head)
+	if err == nil && v.Torn > 0 {
+		_, err = fmt.Fprintf(w, "after them stand %d bytes of a line that was being written when the run died; a resume cuts them off\n", v.Torn)
+	}
+	for _, signed := range v.Approvals {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "  %s\n", signed)
+		}
+	}
+	return err
+}
+
+func (h *Host) verifySource(p *project, id string, records []journal.Record) error {
+	for _, r := range records {
+		if r.Kind != journal.RunStarted {
+			continue
+		}
+		started, err := journal.Decode[journal.Started](r)
+		if err != nil {
+			return journalError(err)
+		}
+		if _, err := unseal(p.store.Path(id), started, lastHash(started, records)); err != nil {
+			return journalError(err)
+		}
+	}
+	return nil
+}
+
+// Listed is one runbook or drill in a folder.
+type Listed struct {
+	File     string         `json:"file"`
+	Form     string         `json:"form"`
+	Title    string         `json:"title"`
+	Head     map[string]any `json:"head"`
+	Requires []string       `json:"requires"`
+	Problem  string         `json:"problem,omitempty"`
+}
+
+// List reads the heads of the scripts in and under folder; nothing is called.
+func (h *Host) List(folder string) ([]Listed, error) {
+	files, err := luaFiles([]string{folder})
+	if err != nil {
+		return nil, err
+	}
+	var out []Listed
+	for _, file := range files {
+		source, err := readSource(file)
+		if err != nil {
+			return nil, err
+		}
+		l := Listed{File: file}
+		script, err := sandbox.Load(sandbox.Options{Source: source, Catalog: h.Catalog, Std: h.std()})
+		if err != nil {
+			l.Problem = err.Error()
+		} else {
+			l.Form, l.Head, l.Requires = script.Form, script.Head, script.Requires
+			l.Title, _ = script.Head["title"].(string)
+		}
+		out = append(out, l)
+	}
+	return out, nil
+}
+
+// Check analyses files and folders of scripts; it finds warnings too.
+func (h *Host) Check(paths []string) (files int, problems []check.Problem, err error) {
+	found, err := luaFiles(paths)
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, file := range found {
+		source, err := readSource(file)
+		if err != nil {
+			return 0, nil, err
+		}
+		problems = append(problems, check.File(file, source.Text, h.checkOptions())...)
+	}
+	return len(found), problems, nil
+}
+
+// luaFiles are the scripts named by paths; in a folder, those in and under it
+// but for generated stubs.
+func luaFiles(paths []string) ([]string, error) {
+	var files []string
+	for _, path := range paths {
+		info, err := os.Stat(path)
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, Usage(fmt.Errorf("there is no %s%s", path, nearFile(path)))
+		}
+		if err != nil {
+			return nil, Usage(err)
+		}
+		if !info.IsDir() {
+			files = append(files, path)
+			continue
+		}
+		err = filepath.WalkDir(path, func(p string, d os.DirEntry, err error) error {
+			if err == nil && d.IsDir() && (d.Name() == "stubs" || strings.HasPrefix(d.Name(), ".") && p != path) {
+				return filepath.SkipDir
+			}
+			if err == nil && !d.IsDir() && strings.HasSuffix(p, ".lua") {
+				files = append(files, p)
+			}
+			return err
+		})
+		if err != nil {
+			return nil, Usage(err)
+		}
+	}
+	sort.Strings(files)
+	return files, nil
+}
