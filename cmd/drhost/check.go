@@ -1,0 +1,125 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/webhost-systems/drhost/host"
+)
+
+func newCheck(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "check [PATH..]",
+		Short:   "Check runbooks and drills without running them",
+		Example: `  drhost check runbooks/hetzner_failure.lua`,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				args = []string{"runbooks"}
+			}
+			files, problems, err := a.host.Check(args)
+			if err != nil {
+				return err
+			}
+			err = a.print(map[string]any{"files": files, "problems": listed(problems)}, func(w io.Writer) error {
+				for _, p := range problems {
+					fmt.Fprintln(w, p)
+				}
+				if len(problems) == 0 {
+					fmt.Fprintf(w, "%d files, nothing to complain of\n", files)
+				}
+				return nil
+			})
+			if err == nil && host.HasErrors(problems) {
+				err = &exitError{host.ExitUsage}
+			}
+			return err
+		},
+	}
+}
+
+func newList(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "list [FOLDER]",
+		Short:   "List the runbooks and drills of a folder; nothing is called",
+		Example: `  drhost list runbooks --json`,
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			folder := "runbooks"
+			if len(args) == 1 {
+				folder = args[0]
+			}
+			list, err := a.host.List(folder)
+			if err != nil {
+				return err
+			}
+			return a.print(listed(list), func(w io.Writer) error { return a.host.ListTable(w, list) })
+		},
+	}
+}
+
+func newInit(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "init [DIR]",
+		Short:   "Make a working folder: drhost.toml, runbooks, drills, editor stubs",
+		Example: `  drhost init recovery`,
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir := "."
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			written, err := a.host.Init(dir)
+			if err != nil {
+				return err
+			}
+			return a.print(written, func(w io.Writer) error {
+				for _, f := range written {
+					fmt.Fprintln(w, "wrote", f)
+				}
+				return nil
+			})
+		},
+	}
+}
+
+func newReference(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reference [TOPIC]",
+		Short: "Print the reference of a module or of the runbook words",
+		Example: `  drhost reference hetzner
+  drhost reference words`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			topic := ""
+			if len(args) == 1 {
+				topic = args[0]
+			}
+			text, err := a.host.Reference(topic)
+			if err != nil {
+				return err
+			}
+			return a.print(map[string]string{"topic": topic, "text": string(text)}, func(w io.Writer) error {
+				_, err := w.Write(text)
+				return err
+			})
+		},
+	}
+}
+
+func newVersion(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version",
+		Example: `  drhost version --json`,
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			v := a.host.About()
+			return a.print(v, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "drhost %s (%s)\n", v["version"], v["go"])
+				return err
+			})
+		},
+	}
+}

@@ -1,0 +1,26 @@
+--- Whether an application is well, seen from outside.
+local http = require "http"
+
+local health = {}
+
+--- The answer of an application's /health page; address looks past DNS.
+function health.answer(domain, address)
+  return http.check { url = "http://" .. domain .. "/health", address = address, json = { status = "ok" } }
+end
+
+--- Whether the application is well within the time given.
+function health.within(time, domain, address)
+  return eventually(time, { every = "10s" }, function()
+    return health.answer(domain, address).ok
+  end)
+end
+
+--- Whether customers who look the name up reach the server called name.
+function health.customers_reach(server, domain, time)
+  return eventually(time, { every = "10s" }, function()
+    local answer = http.check { url = "http://" .. domain .. "/health", json = { status = "ok", server = server } }
+    return answer.ok
+  end)
+end
+
+return health
