@@ -1,0 +1,159 @@
+// Command bench measures what drhost costs beside the work it has to wait for:
+// starting, a call through the gate, a journaled mutation, and a whole
+// recovery. Each figure stands beside a rival measured on the same machine in
+// the same run, because a figure alone says more about the machine. It must
+// never fail because a target was missed, only when something did not run.
+//
+//	go run ./tests/bench [-json] [-only start,call] [-k6=false] [-rounds 20]
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/webhost-systems/drhost/host/clock"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout, os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		stop()
+		os.Exit(1)
+	}
+}
+
+// bench is what all measurements share.
+type bench struct {
+	root    string // of the repository
+	program string // bin/drhost
+	scratch string // a folder on the repository's disk, removed at the end
+	rounds  int
+	withK6  bool
+	clock   clock.Clock
+	say     io.Writer
+}
+
+// section is one of the four measurements.
+type section struct {
+	name    string
+	explain string
+	measure func(context.Context, *bench) ([]row, error)
+}
+
+func sections() []section {
+	return []section{
+		{"start", "From starting the process to its first step: the median of all rounds, in which every program has its turn. A program's\n" +
+			"first step is its first line of output that a script asked for.", measureStart},
+		{"call", "A call of a provider function that does nothing, from Lua through the gate and back, with a table in and a table out and\n" +
+			"without a journal; the rival is a stock gopher-lua state that calls a Go function reading one table and making another.", measureCall},
+		{"mutation", "A mutation that does nothing, through the gate, with intent and outcome in the journal on disk; the rival appends as many\n" +
+			"bytes twice with a sync each. They take turns; medians.", measureMutation},
+		{"demo", "The run of make demo, from its first record to its last. The critical path counts what no host could save: what the simulated\n" +
+			"world and the waits of eventually and retry made the run wait (at the drill's speed), and the calls of backup and pg, in which\n" +
+			"PostgreSQL works; added up in sequence, and of parallel branches the one that ends last. All else, also what drhost's clients\n" +
+			"do inside a call, counts against drhost. Beside it the same path with every call as it took.", measureDemo},
+	}
+}
+
+func run(ctx context.Context, args []string, out, say io.Writer) error {
+	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
+	flags.SetOutput(say)
+	asJSON := flags.Bool("json", false, "print the figures as JSON")
+	only := flags.String("only", "", "measure only these, by comma: start, call, mutation, demo")
+	rounds := flags.Int("rounds", 20, "how often each program is started")
+	withK6 := flags.Bool("k6", true, "build and start k6 as a rival; the first time takes minutes")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	chosen, err := choose(*only)
+	if err != nil {
+		return err
+	}
+	b := &bench{rounds: max(*rounds, 1), withK6: *withK6, clock: clock.System{}, say: say}
+	if err := b.prepare(); err != nil {
+		return err
+	}
+	defer os.RemoveAll(b.scratch)
+	done := measure(ctx, b, chosen)
+	if *asJSON {
+		err = printJSON(out, done)
+	} else {
+		err = printTable(out, done)
+	}
+	if err != nil {
+		return err
+	}
+	return broken(done)
+}
+
+func choose(only string) ([]section, error) {
+	all := sections()
+	if only == "" {
+		return all, nil
+	}
+	var chosen []section
+	for _, name := range strings.Split(only, ",") {
+		at := slices.IndexFunc(all, func(s section) bool { return s.name == strings.TrimSpace(name) })
+		if at < 0 {
+			return nil, fmt.Errorf("-only %s: there is no measurement %q", only, name)
+		}
+		chosen = append(chosen, all[at])
+	}
+	return chosen, nil
+}
+
+// prepare finds the repository, which is the folder it is started in, and
+// makes the scratch folder on its disk: that is where journals are kept too.
+func (b *bench) prepare() error {
+	root, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	b.root, b.program = root, filepath.Join(root, "bin", "drhost")
+	if _, err := os.Stat(filepath.Join(root, "tests", "bench")); err != nil {
+		return fmt.Errorf("start it in the root of the repository: make bench")
+	}
+	if err := os.MkdirAll(filepath.Join(root, "bin"), 0o755); err != nil {
+		return err
+	}
+	b.scratch, err = os.MkdirTemp(filepath.Join(root, "bin"), "bench-")
+	return err
+}
+
+// measure goes on after a measurement that did not run.
+func measure(ctx context.Context, b *bench, chosen []section) []measured {
+	var done []measured
+	for _, s := range chosen {
+		fmt.Fprintf(b.say, "measuring %s\n", s.name)
+		rows, err := s.measure(ctx, b)
+		m := measured{Name: s.name, Explain: s.explain, Rows: rows}
+		if err != nil {
+			m.Problem = err.Error()
+		}
+		done = append(done, m)
+	}
+	return done
+}
+
+func broken(done []measured) error {
+	var names []string
+	for _, m := range done {
+		if m.Problem != "" {
+			names = append(names, m.Name)
+		}
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("did not run: %s", strings.Join(names, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// measured is what came of one section.
+type measured struct {
+	Name    string `json:"name"`
+	Explain string `json:"explanation"`
+	Rows    []row  `json:"rows"`
+	Problem string `json:"did_not_run,omitempty"`
+}
+
+// row is one figure beside one rival. A target is either a duration or a
+// ratio; the other is zero.
+type row struct {
+	Benchmark   string
+	Took        time.Duration
+	Rival       string
+	RivalTook   time.Duration
+	TargetTook  time.Duration
+	TargetRatio float64
+	Note        string // why there is no figure
+}
+
+// ratio is 0 when there is nothing to compare with.
+func (r row) ratio() float64 {
+	if r.RivalTook <= 0 {
+		return 0
+	}
+	return float64(r.Took) / float64(r.RivalTook)
+}
+
+// met is empty when there is no target.
+func (r row) met() string {
+	switch {
+	case r.TargetTook > 0:
+		return verdict(r.Took < r.TargetTook)
+	case r.TargetRatio > 0 && r.ratio() > 0:
+		return verdict(r.ratio() < r.TargetRatio)
+	}
+	return ""
+}
+
+func verdict(met bool) string {
+	if met {
+		return "met"
+	}
+	return "missed"
+}
+
+func (r row) target() string {
+	switch {
+	case r.TargetTook > 0:
+		return "< " + figure(r.TargetTook)
+	case r.TargetRatio > 0:
+		return fmt.Sprintf("< %.2f x", r.TargetRatio)
+	}
+	return ""
+}
+
+// MarshalJSON writes seconds.
+func (r row) MarshalJSON() ([]byte, error) {
+	out := map[string]any{"benchmark": r.Benchmark}
+	add := func(name string, v any, given bool) {
+		if given {
+			out[name] = v
+		}
+	}
+	add("measured_s", r.Took.Seconds(), r.Took > 0)
+	add("rival", r.Rival, r.Rival != "")
+	add("rival_s", r.RivalTook.Seconds(), r.RivalTook > 0)
+	add("ratio", r.ratio(), r.ratio() > 0)
+	add("target_s", r.TargetTook.Seconds(), r.TargetTook > 0)
+	add("target_ratio", r.TargetRatio, r.TargetRatio > 0)
+	add("verdict", r.met(), r.met() != "")
+	add("note", r.Note, r.Note != "")
+	return json.Marshal(out)
+}
+
+func printJSON(w io.Writer, done []measured) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(done)
+}
+
+func printTable(w io.Writer, done []measured) error {
+	t := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(t, "benchmark\tmeasured\trival\trival's\tratio\ttarget\t")
+	for _, m := range done {
+		for _, r := range m.Rows {
+			ratio := ""
+			if r.ratio() > 0 {
+				ratio = fmt.Sprintf("%.2f x", r.ratio())
+			}
+			if r.Note != "" {
+				ratio = r.Note
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Benchmark, figure(r.Took), r.Rival, figure(r.RivalTook), ratio, r.target(), r.met())
+		}
+		if m.Problem != "" {
+			fmt.Fprintf(t, "%s\tdid not run\t\t\t\t\t\n", m.Name)
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	for _, m := range done {
+		text := m.Explain
+		if m.Problem != "" {
+			text = "did not run: " + m.Problem
+		}
+		if _, err := fmt.Fprintf(w, "\n%s: %s\n", m.Name, strings.TrimSpace(text)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// figure reads "850 ns", "8.21 µs", "23.4 ms", "14.21 s"; nothing for zero.
+func figure(d time.Duration) string {
+	switch {
+	case d <= 0:
+		return ""
+	case d < time.Microsecond:
+		return fmt.Sprintf("%d ns", d.Nanoseconds())
+	case d < time.Millisecond:
+		return fmt.Sprintf("%.3g µs", float64(d)/float64(time.Microsecond))
+	case d < time.Second:
+		return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond))
+	}
+	return fmt.Sprintf("%.2f s", d.Seconds())
+}
