@@ -1,0 +1,63 @@
+# drhost: `make demo` shows a disaster recovered, `make test` passes everything.
+SHELL := /bin/bash
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
+FUZZ_TIME ?= 60s
+PROGRAMS ?= 100000
+
+.PHONY: build demo test race lint fuzz bench reference clean postgres lua hcloud
+
+build:
+	$(BUILD) -o bin/drhost ./cmd/drhost
+
+demo: postgres build
+	bin/drhost drill runbooks/drills/hetzner_replacement.lua
+
+test: postgres lua hcloud lint
+	DRHOST_FUZZ_TIME=$(FUZZ_TIME) go test -timeout 12m ./...
+	@if command -v gcc >/dev/null; then $(MAKE) --no-print-directory race; else echo "no gcc: the race detector is left out"; fi
+
+race:
+	go test -race -short -timeout 5m ./host/run ./host/gate ./host/sandbox ./host/journal/... ./host/terminal
+
+lint:
+	@test -z "$$(gofmt -l cmd host bindings runbooks stdlib tests)" || { echo "gofmt would change:"; gofmt -l cmd host bindings runbooks stdlib tests; exit 1; }
+	go vet ./...
+
+fuzz: lua
+	go run ./tests/luafuzz/cmd/luafuzz --programs $(PROGRAMS)
+
+bench: postgres build
+	go run ./tests/bench
+
+# Editor stubs and reference pages, out of the declarations.
+reference:
+	go test ./tests -run TestReference -update
+
+clean:
+	rm -rf bin
+
+# What the machine lacks is installed through Debian's package manager.
+define install
+	@if ! { $(2); } >/dev/null 2>&1; then \
+	  if command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
+	    sudo=; [ "$$(id -u)" = 0 ] || sudo="sudo -n"; \
+	    echo "installing $(1)"; \
+	    { $$sudo apt-get update -qq && $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1); } >/dev/null 2>&1 || \
+	      { $(3) }; \
+	  else \
+	    $(3) \
+	  fi; \
+	fi
+endef
+
+postgres:
+	$(call install,postgresql,ls /usr/lib/postgresql/*/bin/initdb || command -v initdb,echo "drhost needs PostgreSQL's server programs (initdb$(comma) postgres$(comma) pg_dump): install the package postgresql$(comma) then try again"; exit 1;)
+
+lua:
+	$(call install,lua5.1,command -v lua5.1,echo "the differential tests need PUC Lua 5.1: install the package lua5.1$(comma) then try again"; exit 1;)
+
+hcloud:
+	$(call install,hcloud-cli,command -v hcloud,echo "hcloud is not to be had: its tests are left out";)
+
+comma := ,
