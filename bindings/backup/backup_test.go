@@ -258,19 +258,6 @@ func until(t *testing.T, reached func() bool) {
 	}
 }
 
-type full struct{}
-
-func (full) Write([]byte) (int, error) {
-	return 0, &os.PathError{Op: "write", Path: "dump", Err: syscall.ENOSPC}
-}
-
-func TestAFullDiskIsCalledThat(t *testing.T) {
-	err := child{program: "/bin/sh", args: []string{"-c", "head -c 1000000 /dev/zero"}, out: full{}}.run(t.Context())
-	if f := translate(err, "back up"); f.Kind != fault.Exhausted {
-		t.Fatalf("%+v", f)
-	}
-}
-
 func flip(t *testing.T, path string) {
 	t.Helper()
 	text, err := os.ReadFile(path)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/fault"
 )
@@ -73,7 +74,7 @@ func (c *Client) take(ctx context.Context, a createArgs) (stored, error) {
 	if err != nil {
 		return stored{}, err
 	}
-	defer closeQuietly(ctx, conn)
+	defer postgres.CloseQuietly(ctx, conn)
 	tx, snapshot, err := describe(ctx, conn, &m)
 	if err != nil {
 		return stored{}, err
@@ -83,7 +84,7 @@ func (c *Client) take(ctx context.Context, a createArgs) (stored, error) {
 	if err != nil {
 		return stored{}, err
 	}
-	m.Tool, m.ToolMajor = with.full, with.major
+	m.Tool, m.ToolMajor = with.Full, with.Major
 	tail := suffix(m.Key)
 	if m.Key == "" {
 		tail = suffix(snapshot + m.Started.String())
@@ -122,22 +123,22 @@ func describe(ctx context.Context, conn *pgx.Conn, m *manifest) (pgx.Tx, string,
 }
 
 // fill writes the dump and the roles and counts the rows meanwhile.
-func (c *Client) fill(ctx context.Context, tx pgx.Tx, srv server, with tools, snapshot, dir string, m *manifest) error {
-	way, err := c.link(ctx, srv)
+func (c *Client) fill(ctx context.Context, tx pgx.Tx, srv postgres.Server, with postgres.Tools, snapshot, dir string, m *manifest) error {
+	way, err := c.way().Link(ctx, srv)
 	if err != nil {
 		return err
 	}
-	defer way.close()
+	defer way.Close()
 	group, inner := errgroup.WithContext(ctx)
 	files := make([]artifact, 2)
 	group.Go(func() (err error) {
-		files[0], err = produce(inner, filepath.Join(dir, dumpName), child{program: with.path("pg_dump"), env: way.env,
-			args: []string{"--format=custom", "--compress=1", "--snapshot=" + snapshot, "--no-password", "--lock-wait-timeout=60s", "--dbname=" + way.parameters(m.Database)}})
+		files[0], err = produce(inner, filepath.Join(dir, dumpName), postgres.Child{Program: with.Path("pg_dump"), Env: way.Env(),
+			Args: []string{"--format=custom", "--compress=1", "--snapshot=" + snapshot, "--no-password", "--lock-wait-timeout=60s", "--dbname=" + way.Parameters(m.Database)}})
 		return err
 	})
 	group.Go(func() (err error) {
-		files[1], err = produce(inner, filepath.Join(dir, globalsName), child{program: with.path("pg_dumpall"), env: way.env,
-			args: []string{"--globals-only", "--no-role-passwords", "--no-password", "--database=postgres", "--dbname=" + way.parameters("postgres")}})
+		files[1], err = produce(inner, filepath.Join(dir, globalsName), postgres.Child{Program: with.Path("pg_dumpall"), Env: way.Env(),
+			Args: []string{"--globals-only", "--no-role-passwords", "--no-password", "--database=postgres", "--dbname=" + way.Parameters("postgres")}})
 		return err
 	})
 	group.Go(func() (err error) {
@@ -152,14 +153,14 @@ func (c *Client) fill(ctx context.Context, tx pgx.Tx, srv server, with tools, sn
 }
 
 // produce runs a child into a new file, syncs it and reads it back.
-func produce(ctx context.Context, path string, k child) (artifact, error) {
+func produce(ctx context.Context, path string, k postgres.Child) (artifact, error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return artifact{}, err
 	}
 	h := sha256.New()
-	k.out = io.MultiWriter(f, h)
-	err = k.run(ctx)
+	k.Out = io.MultiWriter(f, h)
+	err = k.Run(ctx)
 	if err == nil {
 		err = f.Sync()
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/fault"
 )
@@ -72,8 +73,8 @@ func predictRestore(c *Client, _ context.Context, a restoreArgs) (Restored, erro
 type work struct {
 	stored
 	client   *Client
-	server   server
-	tools    tools
+	server   postgres.Server
+	tools    postgres.Tools
 	admin    *pgx.Conn // on the maintenance database
 	target   string    // the name it gets
 	beside   string    // the name it has until it is checked
@@ -106,7 +107,7 @@ func (c *Client) restore(ctx context.Context, a restoreArgs) (Restored, error) {
 	if err != nil {
 		return Restored{}, because(ctx, err, op).NothingDone()
 	}
-	defer closeQuietly(ctx, w.admin)
+	defer postgres.CloseQuietly(ctx, w.admin)
 	if done, found, err := w.marked(ctx); err != nil || found {
 		return done, err // an earlier attempt of this very call succeeded
 	}
@@ -226,7 +227,7 @@ func (w *work) holdsTables(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	defer closeQuietly(ctx, conn)
+	defer postgres.CloseQuietly(ctx, conn)
 	var holds bool
 	err = conn.QueryRow(ctx, "select exists (select 1 "+ordinary+" and c.relkind in ('r', 'p', 'm', 'v', 'S', 'f'))").Scan(&holds)
 	return holds, err
@@ -240,18 +241,18 @@ func (w *work) build(ctx context.Context) error {
 	if err := w.createRoles(ctx); err != nil {
 		return err
 	}
-	way, err := w.client.link(ctx, w.server)
+	way, err := w.client.way().Link(ctx, w.server)
 	if err != nil {
 		return err
 	}
-	defer way.close()
-	args := []string{"--exit-on-error", "--no-password", "--jobs=" + strconv.Itoa(w.jobs), "--dbname=" + way.parameters(w.beside)}
+	defer way.Close()
+	args := []string{"--exit-on-error", "--no-password", "--jobs=" + strconv.Itoa(w.jobs), "--dbname=" + way.Parameters(w.beside)}
 	if !w.super {
 		args = append(args, "--no-owner", "--no-privileges")
-		w.warnings = append(w.warnings, "owners and rights were not restored: "+w.server.user+" is no superuser")
+		w.warnings = append(w.warnings, "owners and rights were not restored: "+w.server.User+" is no superuser")
 	}
 	binding.Progress(ctx, "restoring %s, %d rows", w.ID, w.total())
-	if err := (child{program: w.tools.path("pg_restore"), args: append(args, w.file(dumpName)), env: way.env}).run(ctx); err != nil {
+	if err := (postgres.Child{Program: w.tools.Path("pg_restore"), Args: append(args, w.file(dumpName)), Env: way.Env()}).Run(ctx); err != nil {
 		return err
 	}
 	return w.inspect(ctx)
@@ -263,7 +264,7 @@ func (w *work) inspect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer closeQuietly(ctx, conn)
+	defer postgres.CloseQuietly(ctx, conn)
 	if _, err := conn.Exec(ctx, "analyze"); err != nil {
 		return err
 	}

@@ -3,9 +3,10 @@ package backup
 import (
 	"context"
 	"os"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 )
 
 // createRoles makes the roles that the backup's server had and this one lacks,
@@ -31,7 +32,7 @@ func (w *work) createRoles(ctx context.Context) error {
 	for _, n := range names {
 		present[n] = true
 	}
-	missing, statements := missingRoles(string(text), present)
+	missing, statements := postgres.MissingRoles(string(text), present)
 	for _, s := range statements {
 		if _, err := w.admin.Exec(ctx, s); err != nil {
 			return err
@@ -39,47 +40,4 @@ func (w *work) createRoles(ctx context.Context) error {
 	}
 	w.roles = missing
 	return nil
-}
-
-// missingRoles picks from the output of pg_dumpall --globals-only the lines that
-// make the roles not in present: CREATE ROLE, their ALTER ROLE ... WITH, and
-// memberships of theirs. pg_dumpall writes each of these on one line.
-func missingRoles(globals string, present map[string]bool) (missing, statements []string) {
-	made := map[string]bool{}
-	for _, line := range strings.Split(globals, "\n") {
-		name, isCreate := strings.CutPrefix(line, "CREATE ROLE ")
-		if name = strings.TrimSuffix(name, ";"); isCreate && !present[name] {
-			made[name] = true
-			missing = append(missing, name)
-			statements = append(statements, line)
-		}
-	}
-	for _, line := range strings.Split(globals, "\n") {
-		if rest, ok := strings.CutPrefix(line, "ALTER ROLE "); ok {
-			for name := range made {
-				if strings.HasPrefix(rest, name+" WITH ") {
-					statements = append(statements, line)
-				}
-			}
-		}
-		if rest, ok := strings.CutPrefix(line, "GRANT "); ok && membershipOf(rest, made) {
-			grant, _, _ := strings.Cut(line, " GRANTED BY ") // who granted it may not exist here
-			statements = append(statements, strings.TrimSuffix(grant, ";"))
-		}
-	}
-	return missing, statements
-}
-
-// membershipOf tells whether "a TO b ..." is about one of the roles.
-func membershipOf(rest string, made map[string]bool) bool {
-	group, member, ok := strings.Cut(strings.TrimSuffix(rest, ";"), " TO ")
-	if !ok || strings.Contains(group, " ON ") {
-		return false
-	}
-	for name := range made {
-		if group == name || member == name || strings.HasPrefix(member, name+" ") {
-			return true
-		}
-	}
-	return false
 }

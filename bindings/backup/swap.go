@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 	"github.com/webhost-systems/drhost/host/binding"
 )
 
@@ -75,7 +76,7 @@ func (w *work) dropBeside(ctx context.Context) {
 	if err != nil {
 		return
 	}
-	defer closeQuietly(ctx, conn)
+	defer postgres.CloseQuietly(ctx, conn)
 	again := *w
 	again.admin = conn
 	_ = again.drop(ctx, w.beside)
@@ -215,7 +216,7 @@ func (c *Client) restoreSettled(ctx context.Context, a restoreArgs) (binding.Set
 	if w.admin, err = c.connect(ctx, w.server, "postgres"); err != nil {
 		return none, err
 	}
-	defer closeQuietly(ctx, w.admin)
+	defer postgres.CloseQuietly(ctx, w.admin)
 	done, found, err := w.marked(ctx)
 	if err != nil {
 		return none, err

@@ -6,6 +6,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/fault"
 )
@@ -50,7 +51,7 @@ func (c *Client) verify(ctx context.Context, a verifyArgs) (Verification, error)
 		return Verification{}, err
 	}
 	// --list would pass an archive that was cut in half: only reading it all tells.
-	err = child{program: with.path("pg_restore"), args: []string{"--file=-", s.file(dumpName)}, out: io.Discard}.run(ctx)
+	err = postgres.Child{Program: with.Path("pg_restore"), Args: []string{"--file=-", s.file(dumpName)}, Out: io.Discard}.Run(ctx)
 	if err != nil {
 		if fault.KindOf(err) == fault.Failed {
 			c.condemn(s, "pg_restore cannot read it to its end")
