@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +14,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/webhost-systems/drhost/bindings/backup/artifact"
+	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
+	"github.com/webhost-systems/drhost/bindings/backup/logical"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/fault"
@@ -29,11 +33,51 @@ const contentHash = "select md5(string_agg(c::text, '|' order by id)) from custo
 
 func folders(t *testing.T, c *Client) []string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(c.repo.dir, "*", "*"))
+	found, err := filepath.Glob(filepath.Join(c.env.Dir, "repo", "*", "2*"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return found
+}
+
+// at is the client's repository.
+func at(t *testing.T, c *Client) *catalogue.Catalogue {
+	t.Helper()
+	found, err := c.repository(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { found.Store.Close() })
+	return found
+}
+
+func find(t *testing.T, c *Client, id string) catalogue.Backup {
+	t.Helper()
+	b, err := at(t, c).Find(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// file is the path of an artifact in a repository that is a folder.
+func file(c *Client, b catalogue.Backup, name string) string {
+	if r, ok := b.File(name); ok {
+		name = r.Name
+	}
+	return filepath.Join(c.env.Dir, "repo", b.Folder, name)
+}
+
+// rewrite replaces a manifest.
+func rewrite(t *testing.T, c *Client, b catalogue.Backup, m catalogue.Manifest) {
+	t.Helper()
+	text, err := json.Marshal(m)
+	if err == nil {
+		err = os.WriteFile(file(c, b, catalogue.ManifestName), text, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func made(t *testing.T, c *Client, key, database string) string {
@@ -59,11 +103,11 @@ func TestCreateListVerify(t *testing.T) {
 	if err != nil || got["rows"] != 5100.0 || got["label"] != "first" {
 		t.Fatal(got, err)
 	}
-	s, err := c.repo.find(got["id"].(string))
-	if err != nil || s.Until.Before(before) || s.Rows["audit.log"] != 100 || len(s.Files) != 2 || len(s.Restore) == 0 || s.Files[0].Bytes < 10000 {
-		t.Fatalf("%+v %v", s, err)
+	s := find(t, c, got["id"].(string))
+	if s.Until.Before(before) || s.Rows["audit.log"] != 100 || len(s.Files) != 2 || len(s.Restore) == 0 || s.Files[0].PlainBytes < 10000 || s.Hashes["customers"] == "" {
+		t.Fatalf("%+v", s)
 	}
-	if info, err := os.Stat(s.file(dumpName)); err != nil || info.Mode().Perm() != 0o600 {
+	if info, err := os.Stat(file(c, s, logical.DumpName)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatal(info, err)
 	}
 	if again, err := call(t, c, "create", "k1", map[string]any{"host": shared.host(), "database": db}); err != nil || again["id"] != got["id"] {
@@ -175,8 +219,8 @@ func TestADumpThatIsKilledLeavesNoBackup(t *testing.T) {
 func TestWhatACrashLeftIsNoBackupAndIsCleared(t *testing.T) {
 	db := shared.fresh(t, shop)
 	c := client(t, nil)
-	left := filepath.Join(c.repo.databaseDir(db), newID(clock.System{}.Now(), suffix("k")))
-	other := filepath.Join(c.repo.databaseDir(db), newID(clock.System{}.Now(), suffix("other")))
+	left := filepath.Join(c.env.Dir, "repo", db, catalogue.NewID(clock.System{}.Now(), catalogue.Suffix("k")))
+	other := filepath.Join(c.env.Dir, "repo", db, catalogue.NewID(clock.System{}.Now(), catalogue.Suffix("other")))
 	for _, dir := range []string{left, other} {
 		if err := os.MkdirAll(dir, 0o750); err != nil {
 			t.Fatal(err)
@@ -274,14 +318,11 @@ func TestAFlippedBitIsFoundBeforeAnythingIsTouched(t *testing.T) {
 	db := shared.fresh(t, shop)
 	c := client(t, nil)
 	older, id := made(t, c, "k0", db), made(t, c, "k", db)
-	s, err := c.repo.find(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	flip(t, s.file(dumpName))
+	s := find(t, c, id)
+	flip(t, file(c, s, logical.DumpName))
 	databases := "select string_agg(datname, ',' order by oid) from pg_database"
 	before := shared.query(t, "postgres", databases)
-	_, err = call(t, c, "restore", "r", map[string]any{"id": id, "host": shared.host(), "database": db, "replace": true})
+	_, err := call(t, c, "restore", "r", map[string]any{"id": id, "host": shared.host(), "database": db, "replace": true})
 	if f := fault.As(err); f.Kind != fault.Failed || f.Sent != fault.NotDone || !strings.Contains(f.Message, "checksum") {
 		t.Fatalf("%+v", f)
 	}
@@ -301,20 +342,22 @@ func TestVerifyReadsToTheEnd(t *testing.T) {
 	db := shared.fresh(t, shop)
 	c := client(t, nil)
 	id := made(t, c, "k", db)
-	s, err := c.repo.find(id)
+	s := find(t, c, id)
+	// A dump that was cut off before its checksum was taken.
+	half, err := artifact.Write(t.Context(), at(t, c).Store, s.Folder, logical.DumpName, artifact.Seal{}, func(w io.Writer) error {
+		whole, err := artifact.Open(t.Context(), at(t, c).Store, s.Folder, s.Files[0], artifact.Keys{})
+		if err != nil {
+			return err
+		}
+		defer whole.Close()
+		_, err = io.CopyN(w, whole, s.Files[0].PlainBytes*6/10)
+		return err
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A dump that was cut off before its checksum was taken.
-	if err := os.Truncate(s.file(dumpName), s.Files[0].Bytes*6/10); err != nil {
-		t.Fatal(err)
-	}
-	if s.Files[0], err = measure(t.Context(), s.file(dumpName)); err != nil {
-		t.Fatal(err)
-	}
-	if err := publish(s.dir, s.manifest); err != nil {
-		t.Fatal(err)
-	}
+	s.Files[0] = half
+	rewrite(t, c, s, s.Manifest)
 	if _, err := call(t, c, "verify", "", map[string]any{"id": id}); fault.KindOf(err) != fault.Failed || !strings.Contains(err.Error(), "pg_restore") {
 		t.Fatal(err)
 	}
@@ -324,12 +367,12 @@ func TestAManifestThatCannotBeReadIsShownAsDamaged(t *testing.T) {
 	db := shared.fresh(t, "create table x (n int)")
 	c := client(t, nil)
 	id := made(t, c, "k", db)
-	s, _ := c.repo.find(id)
-	text, err := json.Marshal(s.manifest)
+	s := find(t, c, id)
+	text, err := json.Marshal(s.Manifest)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(s.file(manifestName), text[:len(text)/2], 0o600); err != nil {
+	if err := os.WriteFile(file(c, s, catalogue.ManifestName), text[:len(text)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}
 	all, err := list.Call(c, t.Context(), listArgs{Limit: 5})

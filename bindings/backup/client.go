@@ -1,14 +1,11 @@
 // Package backup makes, checks and restores backups of PostgreSQL databases
 // with PostgreSQL's own tools. A backup exists when its manifest does, and can
-// be restored without drhost by the commands in it. The package must never
-// delete a backup, never put a restored database in place before it was
-// checked, and never let a password reach a command line or a log.
+// be restored without drhost by the commands in it. The package must never put
+// a restored database in place before it was checked, never delete a backup but
+// by prune, and never let a password reach a command line or a log.
 package backup
 
 import (
-	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/webhost-systems/drhost/host/binding"
@@ -22,7 +19,12 @@ const passwordDefault = "env:PGPASSWORD"
 
 // settings is [env.NAME.backup].
 type settings struct {
-	Repository     string                    `lua:"repository" default:"backups" doc:"Folder that holds the backups."`
+	Repository     string                    `lua:"repository" default:"backups" doc:"Where the backups lie: a folder, s3://BUCKET/PREFIX or sftp://USER@HOST[:PORT]/PATH."`
+	Recipients     []string                  `lua:"recipients,optional" doc:"Public keys of age (age1...); what is stored is encrypted for them when there are any."`
+	Identity       secret.Value              `lua:"identity,optional" doc:"Reference to the private key of age that opens it, as age-keygen writes it. Backing up needs none."`
+	Keep           keepSettings              `lua:"keep,optional" doc:"What prune keeps."`
+	LockWait       time.Duration             `lua:"lock_wait" default:"1m" doc:"How long to wait for somebody else who is at work on the same backups."`
+	Scratch        string                    `lua:"scratch,optional" doc:"Folder with room for one unpacked dump, while it is restored; the system's temporary folder when not set."`
 	Bin            string                    `lua:"bin,optional" doc:"Folder of pg_dump and pg_restore; found by itself when not set."`
 	User           string                    `lua:"user" default:"postgres" doc:"Role to log in as."`
 	Password       secret.Value              `lua:"password,optional" doc:"Reference to its password; env:PGPASSWORD when not set."`
@@ -40,27 +42,30 @@ type serverSettings struct {
 	SSLMode  string       `lua:"sslmode,optional" enum:"disable,allow,prefer,require,verify-ca,verify-full" doc:"How much encryption is asked of the server."`
 }
 
+// keepSettings is [env.NAME.backup.keep].
+type keepSettings struct {
+	Window  time.Duration `lua:"window" default:"720h" doc:"Everything younger is kept."`
+	Last    int           `lua:"last" default:"1" doc:"So many of the newest good ones of each series."`
+	Daily   int           `lua:"daily" default:"0" doc:"The newest of each of so many days that have one."`
+	Weekly  int           `lua:"weekly" default:"0" doc:"The newest of each of so many weeks."`
+	Monthly int           `lua:"monthly" default:"0" doc:"The newest of each of so many months."`
+}
+
 // Client is one run's view of the repository and of the servers.
 type Client struct {
-	env  binding.Env
-	set  settings
-	repo repository
+	env binding.Env
+	set settings
 }
 
 func open(env binding.Env, set settings) (*Client, error) {
 	if set.Port < 1 || set.Port > 65535 {
 		return nil, fault.New(fault.Invalid, "port %d in the settings of backup is no port", set.Port)
 	}
-	dir := set.Repository
-	if rest, ok := strings.CutPrefix(dir, "~/"); ok {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return nil, fault.New(fault.Invalid, "%s needs a home directory: %v", dir, err)
-		}
-		dir = filepath.Join(home, rest)
+	k := set.Keep
+	if k.Window < 0 || min(k.Last, k.Daily, k.Weekly, k.Monthly) < 0 {
+		return nil, fault.New(fault.Invalid, "`keep` in the settings of backup holds a number below zero")
 	}
-	if !filepath.IsAbs(dir) {
-		dir = filepath.Join(env.Dir, dir)
-	}
-	return &Client{env: env, set: set, repo: repository{dir}}, nil
+	c := &Client{env: env, set: set}
+	_, err := c.location()
+	return c, err
 }

@@ -2,242 +2,92 @@ package backup
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
-	"errors"
-	"io"
-	"net/url"
 	"os"
+	"os/user"
 	"path/filepath"
-	"regexp"
-	"slices"
+	"strconv"
 	"strings"
-	"time"
 
-	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/bindings/backup/artifact"
+	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
+	"github.com/webhost-systems/drhost/bindings/backup/logical"
+	"github.com/webhost-systems/drhost/bindings/backup/postgres"
+	"github.com/webhost-systems/drhost/bindings/backup/store"
+	"github.com/webhost-systems/drhost/bindings/backup/store/localstore"
 	"github.com/webhost-systems/drhost/host/fault"
 )
 
-// repository is a folder: <database>/<id>/ with the dump, the roles and, last,
-// the manifest.
-type repository struct{ dir string }
-
-var idForm = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}$`)
-
-// newID is made of the moment and of the call's key, so that the folder that a
-// crashed attempt left is recognised.
-func newID(until time.Time, suffix string) string {
-	return until.UTC().Format("20060102T150405Z") + "-" + suffix
-}
-
-// suffix is short and stable for one call; it also names databases.
-func suffix(key string) string {
-	sum := sha256.Sum256([]byte(key))
-	return hex.EncodeToString(sum[:4])
-}
-
-func (r repository) databaseDir(database string) string {
-	name := url.PathEscape(database)
-	if strings.HasPrefix(name, ".") {
-		name = "%2E" + name[1:]
-	}
-	return filepath.Join(r.dir, name)
-}
-
-// all returns the backups, newest first, and how many folders have no
-// manifest: attempts that were cut off, or one that is under way. A manifest
-// that cannot be read makes its backup damaged rather than invisible.
-func (r repository) all() (found []stored, incomplete []string, err error) {
-	if info, err := os.Stat(r.dir); err == nil && !info.IsDir() {
-		return nil, nil, fault.New(fault.Invalid, "the repository %s is no folder", r.dir).WithHint("check `repository` in the settings of backup")
-	}
-	folders, err := filepath.Glob(filepath.Join(escapeGlob(r.dir), "*", "*"))
-	if err != nil {
-		return nil, nil, err
-	}
-	if _, err := os.ReadDir(r.dir); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, nil, translate(err, "read the repository "+r.dir)
-	}
-	for _, dir := range folders {
-		if !idForm.MatchString(filepath.Base(dir)) {
-			continue
-		}
-		s, err := load(dir)
-		if errors.Is(err, os.ErrNotExist) {
-			incomplete = append(incomplete, dir)
-			continue
-		}
+// absolute is a path of this machine; a relative one starts where the
+// environment's does.
+func (c *Client) absolute(path string) (string, error) {
+	if rest, ok := strings.CutPrefix(path, "~/"); ok {
+		home, err := os.UserHomeDir()
 		if err != nil {
-			return nil, nil, translate(err, "read the backup "+dir)
+			return "", fault.New(fault.Invalid, "%s needs a home directory: %v", path, err)
 		}
-		found = append(found, s)
+		return filepath.Join(home, rest), nil
 	}
-	slices.SortFunc(found, func(a, b stored) int {
-		if c := b.Until.Compare(a.Until); c != 0 {
-			return c
-		}
-		return strings.Compare(b.ID, a.ID)
-	})
-	return found, incomplete, nil
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(c.env.Dir, path)
+	}
+	return filepath.Clean(path), nil
 }
 
-func escapeGlob(s string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
-}
-
-func load(dir string) (stored, error) {
-	s := stored{dir: dir}
-	text, err := os.ReadFile(filepath.Join(dir, manifestName))
+// repository opens the repository for one call; close it at the call's end.
+func (c *Client) repository(ctx context.Context) (*catalogue.Catalogue, error) {
+	at, err := c.location()
 	if err != nil {
-		return s, err
+		return nil, err
 	}
-	database := databaseOf(dir)
-	if err := json.Unmarshal(text, &s.manifest); err != nil || s.ID != filepath.Base(dir) || s.Database != database || s.Format != 1 {
-		s.manifest = manifest{ID: filepath.Base(dir), Database: database}
-		s.checks.Reason = "its manifest cannot be read"
-		return s, nil
-	}
-	if text, err := os.ReadFile(filepath.Join(dir, checksName)); err == nil {
-		_ = json.Unmarshal(text, &s.checks) // a check that cannot be read never happened
-	}
-	return s, nil
-}
-
-// find returns the backup called id.
-func (r repository) find(id string) (stored, error) {
-	all, _, err := r.all()
+	s, err := at.open(ctx, c)
 	if err != nil {
-		return stored{}, err
+		return nil, err
 	}
-	var ids []string
-	for _, s := range all {
-		if s.ID == id {
-			return s, nil
-		}
-		ids = append(ids, s.ID)
-	}
-	f := fault.New(fault.NotFound, "there is no backup %q in %s", id, r.dir).WithHint("backup.list shows them")
-	if near := binding.Nearest(id, ids); near != "" {
-		f = f.WithHint("did you mean %q?", near)
-	}
-	return stored{}, f
+	return &catalogue.Catalogue{Store: s, Clock: c.env.Clock, Owner: owner()}, nil
 }
 
-// byKey returns the backup that the call with this key made.
-func (r repository) byKey(key string) (stored, bool, error) {
-	all, _, err := r.all()
-	if err != nil || key == "" {
-		return stored{}, false, err
+// owner says to others who is at work.
+func owner() string {
+	name, host := "somebody", "a machine without a name"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
 	}
-	for _, s := range all {
-		if s.Key == key {
-			return s, true, nil
-		}
+	if h, err := os.Hostname(); err == nil {
+		host = h
 	}
-	return stored{}, false, nil
+	return name + "@" + host + ", process " + strconv.Itoa(os.Getpid())
 }
 
-// begin makes the folder of a new backup and removes what an earlier attempt
-// of the same call left without a manifest.
-func (r repository) begin(database, id string) (string, error) {
-	parent := r.databaseDir(database)
-	if err := os.MkdirAll(parent, 0o750); err != nil {
-		return "", err
-	}
-	left, _ := filepath.Glob(filepath.Join(escapeGlob(parent), "*"+id[strings.LastIndexByte(id, '-'):]))
-	for _, dir := range left {
-		if _, err := os.Lstat(filepath.Join(dir, manifestName)); errors.Is(err, os.ErrNotExist) {
-			if err := os.RemoveAll(dir); err != nil {
-				return "", err
-			}
-		}
-	}
-	dir := filepath.Join(parent, id)
-	if err := os.Mkdir(dir, 0o750); err != nil {
-		return "", err
-	}
-	return dir, errors.Join(syncFolder(parent), syncFolder(r.dir))
-}
-
-// publish writes the manifest, after everything else is on the disk.
-func publish(dir string, m manifest) error {
-	if err := syncFolder(dir); err != nil {
-		return err
-	}
-	return writeJSON(filepath.Join(dir, manifestName), m)
-}
-
-// record keeps what a check found beside the manifest.
-func (s stored) record(found checks) error {
-	return writeJSON(filepath.Join(s.dir, checksName), found)
-}
-
-// writeJSON replaces a file atomically and durably.
-func writeJSON(path string, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
+// engine is what dumps and restores work with in an open repository.
+func (c *Client) engine(at *catalogue.Catalogue) (*logical.Engine, error) {
+	to, err := artifact.ParseRecipients(c.set.Recipients)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
+	e := &logical.Engine{Catalogue: at, Seal: artifact.Seal{Recipients: to}, Recipients: c.set.Recipients, Tools: c.tools, Clock: c.env.Clock, LockWait: c.set.LockWait,
+		Keys: func() (artifact.Keys, error) { return artifact.ParseKeys(c.set.Identity) },
+		Way:  postgres.Way{Net: c.env.Net, Clock: c.env.Clock, ConnectTimeout: c.set.ConnectTimeout}}
+	if c.set.Scratch != "" {
+		e.Scratch, err = c.absolute(c.set.Scratch)
 	}
-	defer os.Remove(tmp.Name()) // gone already when the rename worked
-	_, err = tmp.Write(append(text, '\n'))
-	if err == nil {
-		err = tmp.Sync()
-	}
-	if closed := tmp.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return err
-	}
-	return syncFolder(filepath.Dir(path))
+	return e, err
 }
 
-func syncFolder(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+// location is where a repository lies.
+type location interface {
+	open(ctx context.Context, c *Client) (store.Store, error)
 }
 
-// measure reads a file back and returns what it holds.
-func measure(ctx context.Context, path string) (artifact, error) {
-	a := artifact{Name: filepath.Base(path)}
-	f, err := os.Open(path)
-	if err != nil {
-		return a, err
-	}
-	defer f.Close()
-	h := sha256.New()
-	a.Bytes, err = io.Copy(h, reader{ctx, f})
-	a.SHA256 = hex.EncodeToString(h.Sum(nil))
-	return a, err
+// folder is a repository on this machine.
+type folder string
+
+func (f folder) open(context.Context, *Client) (store.Store, error) {
+	return localstore.Open(string(f))
 }
 
-// reader stops reading when ctx ends.
-type reader struct {
-	ctx context.Context
-	io.Reader
-}
-
-func (r reader) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return r.Reader.Read(p)
-}
-
-// databaseOf is the database whose backup lies in dir.
-func databaseOf(dir string) string {
-	name, _ := url.PathUnescape(filepath.Base(filepath.Dir(dir)))
-	return name
+// location reads the setting, without touching anything.
+func (c *Client) location() (location, error) {
+	text := c.set.Repository
+	dir, err := c.absolute(text)
+	return folder(dir), err
 }

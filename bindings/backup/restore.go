@@ -2,17 +2,9 @@ package backup
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"maps"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
-	"github.com/webhost-systems/drhost/bindings/backup/postgres"
+	"github.com/webhost-systems/drhost/bindings/backup/logical"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/fault"
 )
@@ -40,7 +32,7 @@ type Restored struct {
 
 var restore = binding.Func[*Client, restoreArgs, Restored]{
 	Name: "restore", Effect: binding.Mutates,
-	Doc: "Restore a database. The backup is checked first; it is restored beside, its rows are counted against the manifest, and only then it takes its name. " +
+	Doc: "Restore a database. The backup and the key to it are checked first; it is restored beside, its rows and content are compared with the manifest, and only then it takes its name. " +
 		"A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you.",
 	Says:    "restore {id} as {database} on {host} (replace: {replace})",
 	Raises:  []fault.Kind{fault.NotFound, fault.Denied, fault.Invalid, fault.Conflict, fault.Failed, fault.Unavailable, fault.Timeout, fault.Exhausted},
@@ -51,15 +43,20 @@ var restore = binding.Func[*Client, restoreArgs, Restored]{
 	Settled: (*Client).restoreSettled,
 }
 
-func predictRestore(c *Client, _ context.Context, a restoreArgs) (Restored, error) {
+func predictRestore(c *Client, ctx context.Context, a restoreArgs) (Restored, error) {
 	if binding.IsPlanned(a.ID) {
 		return Restored{Database: a.Database}, nil
 	}
-	s, err := c.repo.find(a.ID)
+	at, err := c.repository(ctx)
 	if err != nil {
 		return Restored{}, err
 	}
-	out := Restored{Database: s.Database, Until: s.Until, Rows: s.total(), Tables: s.Rows}
+	defer at.Store.Close()
+	b, err := at.Find(ctx, a.ID)
+	if err != nil {
+		return Restored{}, err
+	}
+	out := Restored{Database: b.Subject, Until: b.Until, Rows: b.Total(), Tables: b.Rows}
 	if a.Database != "" {
 		out.Database = a.Database
 	}
@@ -69,33 +66,10 @@ func predictRestore(c *Client, _ context.Context, a restoreArgs) (Restored, erro
 	return out, nil
 }
 
-// work is one restore under way.
-type work struct {
-	stored
-	client   *Client
-	server   postgres.Server
-	tools    postgres.Tools
-	admin    *pgx.Conn // on the maintenance database
-	target   string    // the name it gets
-	beside   string    // the name it has until it is checked
-	kept     string    // the name of what was there before
-	key      string
-	exists   bool
-	holds    bool // the one that exists holds tables
-	owner    string
-	super    bool
-	major    int
-	jobs     int
-	roles    []string
-	warnings []string
-}
-
-// longestName of a database, in bytes (NAMEDATALEN - 1).
-const longestName = 63
-
-// beside makes a name out of a database's and an ending, short enough.
-func besideName(database, ending string) string {
-	return database[:min(len(database), longestName-len(ending))] + ending
+// asked is the restore that a call is about.
+func (c *Client) asked(ctx context.Context, a restoreArgs) (logical.Restore, error) {
+	srv, err := c.server(a.Host)
+	return logical.Restore{ID: a.ID, Server: srv, Host: a.Host, Database: a.Database, Jobs: a.Jobs, Replace: a.Replace, Key: binding.Key(ctx)}, err
 }
 
 func (c *Client) restore(ctx context.Context, a restoreArgs) (Restored, error) {
@@ -103,190 +77,64 @@ func (c *Client) restore(ctx context.Context, a restoreArgs) (Restored, error) {
 	op := "restore " + a.ID + " on " + a.Host
 	ctx, cancel := context.WithTimeout(ctx, a.Within)
 	defer cancel()
-	w, err := c.prepare(ctx, a)
+	engine, done, err := c.opened(ctx)
 	if err != nil {
-		return Restored{}, because(ctx, err, op).NothingDone()
+		return Restored{}, logical.Because(ctx, err, op).NothingDone()
 	}
-	defer postgres.CloseQuietly(ctx, w.admin)
-	if done, found, err := w.marked(ctx); err != nil || found {
-		return done, err // an earlier attempt of this very call succeeded
+	defer done()
+	r, err := c.asked(ctx, a)
+	if err != nil {
+		return Restored{}, logical.Because(ctx, err, op).NothingDone()
 	}
-	if err := w.admit(ctx, a); err != nil {
-		return Restored{}, because(ctx, err, op).NothingDone()
+	got, err := engine.Restore(ctx, r)
+	if err != nil {
+		return Restored{}, err
 	}
-	if err := w.build(ctx); err != nil {
-		w.dropBeside(ctx)
-		return Restored{}, because(ctx, err, op).NothingDone() // the name was not touched
-	}
-	if err := w.swap(ctx); err != nil {
-		return Restored{}, because(ctx, err, op)
-	}
-	c.praise(w.stored, "restored")
-	out := w.result()
+	out := restored(got)
 	out.Elapsed = c.env.Clock.Now().Sub(start).Round(time.Millisecond)
 	return out, nil
 }
 
-// because prefers the reason why work was stopped to its symptom. The limit of
-// the call itself is not passing: another try would take as long.
-func because(ctx context.Context, err error, op string) *fault.Fault {
-	if ctx.Err() != nil {
-		err = ctx.Err()
+// opened is an engine on the repository; done closes that.
+func (c *Client) opened(ctx context.Context) (engine *logical.Engine, done func(), err error) {
+	at, err := c.repository(ctx)
+	if err != nil {
+		return nil, nil, err
 	}
-	f := translate(err, op)
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		f.Message, f.Hint, f.Transient = "it was not complete in time and was stopped", "raise `within`", false
+	engine, err = c.engine(at)
+	if err != nil {
+		at.Store.Close()
+		return nil, nil, err
 	}
-	return f
+	return engine, func() { at.Store.Close() }, nil
 }
 
-func (w *work) result() Restored {
-	return Restored{Database: w.target, Until: w.Until, Rows: w.total(), Tables: w.Rows, Kept: w.kept, Roles: w.roles, Warnings: w.warnings}
+func restored(r logical.Restored) Restored {
+	return Restored{Database: r.Database, Until: r.Until, Rows: r.Rows, Tables: r.Tables, Kept: r.Kept, Roles: r.Roles, Warnings: r.Warnings}
 }
 
-// prepare finds and checks the backup and connects, without changing anything.
-func (c *Client) prepare(ctx context.Context, a restoreArgs) (*work, error) {
-	w, err := c.aim(a, binding.Key(ctx))
+func (c *Client) restoreSettled(ctx context.Context, a restoreArgs) (binding.Settlement[Restored], error) {
+	var none binding.Settlement[Restored]
+	engine, closeAll, err := c.opened(ctx)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	if err := c.sound(ctx, w.stored); err != nil {
-		return nil, err
-	}
-	if w.tools, err = c.tools(ctx, w.ToolMajor); err != nil {
-		return nil, err
-	}
-	w.admin, err = c.connect(ctx, w.server, "postgres")
-	return w, err
-}
-
-// aim works out the names.
-func (c *Client) aim(a restoreArgs, key string) (*work, error) {
-	if a.Jobs < 1 || a.Jobs > 64 {
-		return nil, fault.New(fault.Invalid, "jobs is %d", a.Jobs).WithHint("2 is enough on most machines")
-	}
-	s, err := c.repo.find(a.ID)
+	defer closeAll()
+	r, err := c.asked(ctx, a)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
-	if key == "" {
-		key = s.ID
-	}
-	w := &work{stored: s, client: c, key: key, target: a.Database, jobs: a.Jobs}
-	if w.target == "" {
-		w.target = s.Database
-	}
-	if len(w.target) > longestName {
-		return nil, fault.New(fault.Invalid, "%q is longer than %d bytes", w.target, longestName)
-	}
-	w.beside = besideName(w.target, "_restoring_"+suffix(key))
-	w.server, err = c.server(a.Host)
-	return w, err
-}
-
-// admit refuses what must not or cannot be restored there.
-func (w *work) admit(ctx context.Context, a restoreArgs) error {
-	err := w.admin.QueryRow(ctx, `select current_setting('server_version_num')::int / 10000,
-		(select rolsuper from pg_roles where rolname = current_user)`).Scan(&w.major, &w.super)
+	done, found, begun, err := engine.Settled(ctx, r)
 	if err != nil {
-		return err
+		return none, err
 	}
-	if w.Server.Major > w.major {
-		return fault.New(fault.Conflict, "the backup is of PostgreSQL %d, the server runs %d", w.Server.Major, w.major).
-			WithHint("restore on a server of version %d or newer", w.Server.Major)
+	if found {
+		return binding.Settlement[Restored]{Landed: binding.Yes, Result: restored(done)}, nil
 	}
-	err = w.admin.QueryRow(ctx, "select pg_get_userbyid(datdba) from pg_database where datname = $1", w.target).Scan(&w.owner)
-	if err == pgx.ErrNoRows {
-		return nil
+	none.Landed = binding.No
+	if begun != "" {
+		none.Look = begun + " was begun and is dropped when the restore is repeated"
+		binding.Progress(ctx, "%s", none.Look)
 	}
-	if err != nil {
-		return err
-	}
-	w.exists, w.holds = true, true
-	if err := w.letIn(ctx); err != nil {
-		return err
-	}
-	if !a.Replace {
-		if w.holds, err = w.holdsTables(ctx); err != nil {
-			return err
-		}
-		if w.holds {
-			return fault.New(fault.Conflict, "database %s on %s holds tables", w.target, a.Host).
-				WithHint("restore under another name with `database`, or say replace = true: the present one is kept under another name")
-		}
-	}
-	if w.holds {
-		w.kept = besideName(w.target, "_damaged_"+suffix(w.key))
-	}
-	return nil
-}
-
-// holdsTables tells whether the target has anything of its own in it.
-func (w *work) holdsTables(ctx context.Context) (bool, error) {
-	conn, err := w.client.connect(ctx, w.server, w.target)
-	if err != nil {
-		return false, err
-	}
-	defer postgres.CloseQuietly(ctx, conn)
-	var holds bool
-	err = conn.QueryRow(ctx, "select exists (select 1 "+ordinary+" and c.relkind in ('r', 'p', 'm', 'v', 'S', 'f'))").Scan(&holds)
-	return holds, err
-}
-
-// build restores beside the target and checks what came back.
-func (w *work) build(ctx context.Context) error {
-	if err := w.createBeside(ctx); err != nil {
-		return err
-	}
-	if err := w.createRoles(ctx); err != nil {
-		return err
-	}
-	way, err := w.client.way().Link(ctx, w.server)
-	if err != nil {
-		return err
-	}
-	defer way.Close()
-	args := []string{"--exit-on-error", "--no-password", "--jobs=" + strconv.Itoa(w.jobs), "--dbname=" + way.Parameters(w.beside)}
-	if !w.super {
-		args = append(args, "--no-owner", "--no-privileges")
-		w.warnings = append(w.warnings, "owners and rights were not restored: "+w.server.User+" is no superuser")
-	}
-	binding.Progress(ctx, "restoring %s, %d rows", w.ID, w.total())
-	if err := (postgres.Child{Program: w.tools.Path("pg_restore"), Args: append(args, w.file(dumpName)), Env: way.Env()}).Run(ctx); err != nil {
-		return err
-	}
-	return w.inspect(ctx)
-}
-
-// inspect gathers statistics and counts the rows against the manifest.
-func (w *work) inspect(ctx context.Context) error {
-	conn, err := w.client.connect(ctx, w.server, w.beside)
-	if err != nil {
-		return err
-	}
-	defer postgres.CloseQuietly(ctx, conn)
-	if _, err := conn.Exec(ctx, "analyze"); err != nil {
-		return err
-	}
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
-	if err != nil {
-		return err
-	}
-	got, err := countRows(ctx, tx)
-	if err != nil || maps.Equal(got, w.Rows) {
-		return err
-	}
-	var wrong []string
-	for _, name := range slices.Sorted(maps.Keys(w.Rows)) {
-		if n, ok := got[name]; !ok || n != w.Rows[name] {
-			wrong = append(wrong, fmt.Sprintf("%s has %d rows instead of %d", name, n, w.Rows[name]))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(got)) {
-		if _, ok := w.Rows[name]; !ok {
-			wrong = append(wrong, name+" is not in the manifest")
-		}
-	}
-	return fault.New(fault.Failed, "what came back is not what was backed up: %s", strings.Join(wrong[:min(len(wrong), 5)], "; ")).
-		WithHint("try another backup: backup.newest { before = ... }")
+	return none, nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
+	"github.com/webhost-systems/drhost/bindings/backup/logical"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/fault"
 )
@@ -133,7 +135,7 @@ func TestAnInterruptedRestoreIsRepeated(t *testing.T) {
 		t.Fatal("something was left")
 	}
 	// As kill -9 of drhost leaves it: begun beside, with a table.
-	beside := besideName("target_again", "_restoring_"+suffix("r"))
+	beside := logical.BesideName("target_again", "_restoring_"+catalogue.Suffix("r"))
 	shared.sql(t, "postgres", "create database "+beside)
 	shared.sql(t, beside, "create table customers (id int)")
 	var said []string
@@ -158,14 +160,14 @@ func TestARestoreThatDiesAroundTheSwap(t *testing.T) {
 	db := shared.fresh(t, shop)
 	c := client(t, nil)
 	args := map[string]any{"id": made(t, c, "k", db), "host": shared.host(), "database": "target_swap"}
-	beside := besideName("target_swap", "_restoring_"+suffix("r"))
+	beside := logical.BesideName("target_swap", "_restoring_"+catalogue.Suffix("r"))
 	for _, sql := range []string{"create database target_swap", "create database " + beside, "alter database target_swap with allow_connections false"} {
 		shared.sql(t, "postgres", sql)
 	}
 	if _, err := call(t, c, "restore", "r", args); err != nil {
 		t.Fatal("a target that this call had closed:", err)
 	}
-	empty := besideName("target_swap", "_empty_"+suffix("r"))
+	empty := logical.BesideName("target_swap", "_empty_"+catalogue.Suffix("r"))
 	shared.sql(t, "postgres", "create database "+empty+" allow_connections false")
 	if _, err := call(t, c, "restore", "r", args); err != nil {
 		t.Fatal(err)
@@ -193,33 +195,28 @@ func TestRestoreRefusesWhatCannotWork(t *testing.T) {
 	if _, err := call(t, &wrong, "restore", "r", map[string]any{"id": id, "host": shared.host()}); fault.KindOf(err) != fault.Denied || strings.Contains(err.Error(), password) {
 		t.Fatal(err)
 	}
-	s, err := c.repo.find(id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	change := func(edit func(*manifest)) error {
-		m := s.manifest
+	s := find(t, c, id)
+	change := func(edit func(*catalogue.Manifest)) error {
+		m := s.Manifest
 		edit(&m)
-		if err := publish(s.dir, m); err != nil {
-			t.Fatal(err)
-		}
+		rewrite(t, c, s, m)
 		_, err := call(t, c, "restore", "r", map[string]any{"id": id, "host": shared.host(), "database": "target_refused"})
 		return err
 	}
-	if err := change(func(m *manifest) { m.Server.Major = 99 }); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "PostgreSQL 99") {
+	if err := change(func(m *catalogue.Manifest) { m.Server.Major = 99 }); fault.KindOf(err) != fault.Conflict || !strings.Contains(err.Error(), "PostgreSQL 99") {
 		t.Fatal(err)
 	}
-	if err := change(func(m *manifest) { m.ToolMajor = 99 }); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "postgresql-client-99") {
+	if err := change(func(m *catalogue.Manifest) { m.ToolMajor = 99 }); fault.KindOf(err) != fault.Invalid || !strings.Contains(err.Error(), "postgresql-client-99") {
 		t.Fatal(err)
 	}
-	err = change(func(m *manifest) { m.Rows = map[string]int64{"customers": 4999, "audit.log": 100} })
+	err := change(func(m *catalogue.Manifest) { m.Rows = map[string]int64{"customers": 4999, "audit.log": 100} })
 	if fault.KindOf(err) != fault.Failed || !strings.Contains(err.Error(), "customers has 5000 rows instead of 4999") {
 		t.Fatal(err)
 	}
 	if n := shared.query(t, db, "select count(*)::text from pg_database where datname like 'target_refused%'"); n != "0" {
 		t.Fatal("something was left")
 	}
-	if err := change(func(m *manifest) { m.Server.Collate = "xx_XX" }); err != nil {
+	if err := change(func(m *catalogue.Manifest) { m.Server.Collate = "xx_XX" }); err != nil {
 		t.Fatalf("an unknown locale is a warning: %v", err)
 	}
 }

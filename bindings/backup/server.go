@@ -2,13 +2,9 @@ package backup
 
 import (
 	"context"
-	"errors"
 	"net"
 	"strconv"
 	"strings"
-	"syscall"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 	"github.com/webhost-systems/drhost/host/fault"
@@ -54,26 +50,7 @@ func override(s *postgres.Server, own serverSettings) {
 	}
 }
 
-// way is how this environment reaches servers.
-func (c *Client) way() postgres.Way {
-	return postgres.Way{Net: c.env.Net, Clock: c.env.Clock, ConnectTimeout: c.set.ConnectTimeout}
-}
-
-func (c *Client) connect(ctx context.Context, s postgres.Server, database string) (*pgx.Conn, error) {
-	return c.way().Connect(ctx, s, database)
-}
-
 // tools are pg_dump and pg_restore of at least that major version.
 func (c *Client) tools(ctx context.Context, needed int) (postgres.Tools, error) {
 	return postgres.Find(ctx, postgres.Need{Bin: c.set.Bin, Programs: []string{"pg_dump", "pg_restore"}, AtLeast: needed, Package: "postgresql-client"})
-}
-
-// translate turns an error of the repository or of a server into a fault.
-func translate(err error, op string) *fault.Fault {
-	if errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EEXIST) {
-		f := fault.New(fault.Invalid, "the repository is no folder").WithHint("check `repository` in the settings of backup: %v", err).WithOp("%s", op)
-		f.Cause = err
-		return f
-	}
-	return postgres.Fault(err, op)
 }

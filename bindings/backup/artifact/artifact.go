@@ -50,6 +50,9 @@ type Seal struct {
 // Keys open what was sealed.
 type Keys struct{ identities []age.Identity }
 
+// None tells whether there are no keys.
+func (k Keys) None() bool { return len(k.identities) == 0 }
+
 // ParseRecipients reads public keys, as age writes them ("age1...").
 func ParseRecipients(lines []string) ([]age.Recipient, error) {
 	if len(lines) == 0 {

@@ -25,6 +25,7 @@ type Child struct {
 	In      io.Reader           // nothing when nil
 	Out     io.Writer           // thrown away when nil
 	As      *syscall.Credential // as whom it runs; as drhost when nil
+	Files   []*os.File          // what it gets as file descriptors from 3 on
 }
 
 // Run starts the child in a process group of its own and waits. When ctx ends
@@ -42,6 +43,7 @@ func (k Child) Run(ctx context.Context) error {
 	cmd.Dir = k.Dir
 	cmd.SysProcAttr = ownGroup()
 	cmd.SysProcAttr.Credential = k.As
+	cmd.ExtraFiles = k.Files
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second
 	var said bytes.Buffer

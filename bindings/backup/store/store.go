@@ -43,6 +43,9 @@ type Store interface {
 	// List returns the whole objects whose names begin with prefix, sorted by
 	// name. A prefix that ends with a slash lists a folder; "" lists all.
 	List(ctx context.Context, prefix string) ([]Info, error)
+	// Folders returns the names of the folders directly under prefix, which is
+	// "" or ends with a slash: "a/" and "b/" are "a" and "b". Sorted.
+	Folders(ctx context.Context, prefix string) ([]string, error)
 	// Delete removes an object. One that is absent is no error.
 	Delete(ctx context.Context, name string) error
 	// Sweep removes pieces that uploads which were cut off have left and that

@@ -251,6 +251,24 @@ func (s *Store) List(ctx context.Context, prefix string) ([]store.Info, error) {
 	return store.Sorted(found), nil
 }
 
+// Folders reads one folder. One in which nothing is stored may be among them.
+func (s *Store) Folders(_ context.Context, prefix string) ([]string, error) {
+	entries, err := os.ReadDir(s.Path(prefix))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, store.Fault(err, "list the repository", s.dir)
+	}
+	var found []string
+	for _, e := range entries { // sorted by os.ReadDir
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") {
+			found = append(found, e.Name())
+		}
+	}
+	return found, nil
+}
+
 // Delete removes a file, and the folders that are empty without it.
 func (s *Store) Delete(_ context.Context, name string) error {
 	op := "delete " + name
@@ -258,20 +276,24 @@ func (s *Store) Delete(_ context.Context, name string) error {
 		return store.Fault(err, op, s.dir)
 	}
 	path := s.Path(name)
-	if err := os.Remove(path); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	} else if err != nil {
-		return store.Fault(err, op, s.dir)
+	err := os.Remove(path)
+	if err == nil {
+		err = syncFolder(filepath.Dir(path))
 	}
-	if err := syncFolder(filepath.Dir(path)); err != nil {
+	s.tidy(filepath.Dir(path))
+	if missing := errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR); err != nil && !missing {
 		return store.Fault(err, op, s.dir)
-	}
-	for folder := filepath.Dir(path); folder != s.dir; folder = filepath.Dir(folder) {
-		if os.Remove(folder) != nil {
-			break // not empty
-		}
 	}
 	return nil
+}
+
+// tidy removes a folder, and those above it, as long as they are empty.
+func (s *Store) tidy(folder string) {
+	for ; folder != s.dir; folder = filepath.Dir(folder) {
+		if os.Remove(folder) != nil {
+			return // not empty, or not there
+		}
+	}
 }
 
 // Sweep removes temporary files whose writers are dead, which their locks
@@ -291,6 +313,7 @@ func (s *Store) Sweep(ctx context.Context, _ time.Duration) (int, error) {
 		gone, err := sweep(path)
 		if gone {
 			removed++
+			s.tidy(filepath.Dir(path))
 		}
 		return err
 	})

@@ -237,6 +237,11 @@ func listIsSortedPrefix(t *testing.T, s store.Store) {
 			t.Fatalf("%q: %v %v, want %s", prefix, names, err, want)
 		}
 	}
+	for prefix, want := range map[string]string{"": "db db-other wal", "db/": "1 2", "db/1/": "", "no/": ""} {
+		if found, err := s.Folders(t.Context(), prefix); err != nil || strings.Join(found, " ") != want {
+			t.Fatalf("%q: %v %v, want %s", prefix, found, err, want)
+		}
+	}
 }
 
 func deleteThenPut(t *testing.T, s store.Store) {

@@ -1,8 +1,7 @@
-package backup
+package logical
 
 import (
 	"context"
-	"os"
 
 	"github.com/jackc/pgx/v5"
 
@@ -16,10 +15,6 @@ func (w *work) createRoles(ctx context.Context) error {
 	if !w.super {
 		return nil // owners are not restored either
 	}
-	text, err := os.ReadFile(w.file(globalsName))
-	if err != nil {
-		return err
-	}
 	rows, err := w.admin.Query(ctx, "select quote_ident(rolname) from pg_roles")
 	if err != nil {
 		return err
@@ -32,7 +27,15 @@ func (w *work) createRoles(ctx context.Context) error {
 	for _, n := range names {
 		present[n] = true
 	}
-	missing, statements := postgres.MissingRoles(string(text), present)
+	globals, err := w.engine.open(ctx, w.backup, GlobalsName)
+	if err != nil {
+		return err
+	}
+	defer globals.Close()
+	missing, statements, err := postgres.MissingRoles(globals, present)
+	if err != nil {
+		return err
+	}
 	for _, s := range statements {
 		if _, err := w.admin.Exec(ctx, s); err != nil {
 			return err

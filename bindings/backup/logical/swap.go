@@ -1,4 +1,4 @@
-package backup
+package logical
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
 	"github.com/webhost-systems/drhost/bindings/backup/postgres"
-	"github.com/webhost-systems/drhost/host/binding"
 )
 
 func quoted(name string) string { return pgx.Identifier{name}.Sanitize() }
@@ -24,29 +24,34 @@ func (w *work) createBeside(ctx context.Context) error {
 	if err := w.drop(ctx, w.beside); err != nil {
 		return err
 	}
-	sql := "create database " + quoted(w.beside) + " template template0 encoding " + literal(w.Server.Encoding)
+	sql := "create database " + quoted(w.beside) + " template template0 encoding " + literal(w.backup.Server.Encoding)
 	if w.owner != "" {
 		sql += " owner " + quoted(w.owner)
 	}
-	_, err := w.admin.Exec(ctx, sql+" lc_collate "+literal(w.Server.Collate)+" lc_ctype "+literal(w.Server.CType))
+	_, err := w.admin.Exec(ctx, sql+" lc_collate "+literal(w.backup.Server.Collate)+" lc_ctype "+literal(w.backup.Server.CType))
 	var pe *pgconn.PgError
 	if errors.As(err, &pe) && strings.Contains(pe.Message, "locale") {
-		w.warnings = append(w.warnings, fmt.Sprintf("the server does not know the locale %s: text may sort differently", w.Server.Collate))
+		w.warnings = append(w.warnings, fmt.Sprintf("the server does not know the locale %s: text may sort differently", w.backup.Server.Collate))
 		_, err = w.admin.Exec(ctx, sql)
 	}
 	if err != nil {
 		return err
 	}
-	for _, setting := range w.Settings {
+	for _, setting := range w.backup.Settings {
 		name, value, _ := strings.Cut(setting, "=")
-		if !isList(name) {
-			value = literal(value)
-		}
-		if _, err := w.admin.Exec(ctx, "alter database "+quoted(w.beside)+" set "+quoted(name)+" to "+value); err != nil {
+		if _, err := w.admin.Exec(ctx, alterSetting(w.beside, name, value)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// alterSetting is the statement that sets a setting of a database.
+func alterSetting(database, name, value string) string {
+	if !isList(name) {
+		value = literal(value)
+	}
+	return "alter database " + quoted(database) + " set " + quoted(name) + " to " + value
 }
 
 // isList tells whether PostgreSQL stores a setting as a list that is quoted
@@ -72,7 +77,7 @@ func (w *work) drop(ctx context.Context, name string) error {
 func (w *work) dropBeside(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 	defer cancel()
-	conn, err := w.client.connect(ctx, w.server, "postgres") // the other one ended with its context
+	conn, err := w.engine.Way.Connect(ctx, w.Server, "postgres") // the other one ended with its context
 	if err != nil {
 		return
 	}
@@ -84,7 +89,7 @@ func (w *work) dropBeside(ctx context.Context) {
 
 // swap gives the restored database its name, the one before another name, and
 // both or neither: it is one transaction, which also leaves the mark by which
-// restoreSettled recognises that it happened.
+// Settled recognises that it happened.
 func (w *work) swap(ctx context.Context) error {
 	sql := "alter database " + quoted(w.beside) + " rename to " + quoted(w.target) + "; comment on database " + quoted(w.target) + " is " + literal(w.mark())
 	aside := w.kept
@@ -95,7 +100,7 @@ func (w *work) swap(ctx context.Context) error {
 		sql = "alter database " + quoted(w.target) + " rename to " + quoted(aside) + "; " + sql
 		if err := w.close(ctx); err != nil {
 			w.reopen(ctx, w.target)
-			return translate(err, "").NothingDone()
+			return postgres.Fault(err, "").NothingDone()
 		}
 	}
 	if err := w.rename(ctx, sql); err != nil {
@@ -103,7 +108,7 @@ func (w *work) swap(ctx context.Context) error {
 		if errors.As(err, &pe) && pe.Severity == "ERROR" { // rolled back
 			w.reopen(ctx, w.target)
 			w.dropBeside(ctx)
-			return translate(err, "").NothingDone()
+			return postgres.Fault(err, "").NothingDone()
 		}
 		return err
 	}
@@ -119,7 +124,7 @@ func (w *work) swap(ctx context.Context) error {
 }
 
 // empty is the name that an empty database goes by once it is replaced.
-func (w *work) empty() string { return besideName(w.target, "_empty_"+suffix(w.key)) }
+func (w *work) empty() string { return BesideName(w.target, "_empty_"+catalogue.Suffix(w.Key)) }
 
 // dropEmpty drops the empty database that was replaced: nothing is lost with
 // it.
@@ -178,7 +183,7 @@ func (w *work) mark() string {
 	if kept == "" {
 		kept = "-"
 	}
-	return fmt.Sprintf(markForm, w.key, w.ID, kept)
+	return fmt.Sprintf(markForm, w.Key, w.backup.ID, kept)
 }
 
 // marked reads the comment of the target: whether this call made it.
@@ -189,9 +194,9 @@ func (w *work) marked(ctx context.Context) (Restored, bool, error) {
 		return Restored{}, false, nil
 	}
 	if err != nil {
-		return Restored{}, false, translate(err, "look for an earlier restore of "+w.target).NothingDone()
+		return Restored{}, false, postgres.Fault(err, "look for an earlier restore of "+w.target).NothingDone()
 	}
-	start := fmt.Sprintf("drhost %s restored %s kept ", w.key, w.ID)
+	start := fmt.Sprintf("drhost %s restored %s kept ", w.Key, w.backup.ID)
 	kept, found := strings.CutPrefix(comment, start)
 	if !found {
 		return Restored{}, false, nil
@@ -205,33 +210,27 @@ func (w *work) marked(ctx context.Context) (Restored, bool, error) {
 	return w.result(), true, nil
 }
 
-// restoreSettled looks for the mark. Without it the name was not given, and a
-// repeat drops what was begun beside.
-func (c *Client) restoreSettled(ctx context.Context, a restoreArgs) (binding.Settlement[Restored], error) {
-	var none binding.Settlement[Restored]
-	w, err := c.aim(a, binding.Key(ctx))
+// Settled tells whether the restore with this key gave the database its name:
+// it looks for the mark. Without it the name was not given, and a repeat drops
+// what was begun beside, which begun tells.
+func (e *Engine) Settled(ctx context.Context, r Restore) (done Restored, found bool, begun string, err error) {
+	w, err := e.aim(ctx, r)
 	if err != nil {
-		return none, err
+		return Restored{}, false, "", err
 	}
-	if w.admin, err = c.connect(ctx, w.server, "postgres"); err != nil {
-		return none, err
+	if w.admin, err = e.Way.Connect(ctx, w.Server, "postgres"); err != nil {
+		return Restored{}, false, "", err
 	}
 	defer postgres.CloseQuietly(ctx, w.admin)
-	done, found, err := w.marked(ctx)
-	if err != nil {
-		return none, err
+	if done, found, err = w.marked(ctx); err != nil || found {
+		return done, found, "", err
 	}
-	if found {
-		return binding.Settlement[Restored]{Landed: binding.Yes, Result: done}, nil
+	var is bool
+	if err := w.admin.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", w.beside).Scan(&is); err != nil {
+		return Restored{}, false, "", postgres.Fault(err, "look for "+w.beside).NothingDone()
 	}
-	var begun bool
-	if err := w.admin.QueryRow(ctx, "select exists (select from pg_database where datname = $1)", w.beside).Scan(&begun); err != nil {
-		return none, translate(err, "look for "+w.beside).NothingDone()
+	if is {
+		begun = w.beside
 	}
-	none.Landed = binding.No
-	if begun {
-		none.Look = w.beside + " was begun and is dropped when the restore is repeated"
-		binding.Progress(ctx, "%s", none.Look)
-	}
-	return none, nil
+	return Restored{}, false, begun, nil
 }

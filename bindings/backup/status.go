@@ -1,0 +1,77 @@
+package backup
+
+import (
+	"context"
+	"time"
+
+	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/fault"
+)
+
+type statusArgs struct{}
+
+// Exposure is what a disaster now would cost one database.
+type Exposure struct {
+	Database   string         `lua:"database" doc:"Which one."`
+	Until      *time.Time     `lua:"data_until" doc:"Up to when its data could come back; absent when every backup is damaged."`
+	Age        *time.Duration `lua:"age" doc:"How long ago that is: what a disaster now would lose."`
+	Backups    int            `lua:"backups" doc:"How many there are."`
+	Bytes      int64          `lua:"bytes" doc:"Their size."`
+	Verified   *time.Time     `lua:"verified" doc:"When one was last verified or restored with success; absent when never."`
+	Damaged    int            `lua:"damaged" doc:"How many are known to be damaged."`
+	Incomplete int            `lua:"incomplete" doc:"Attempts that left no backup, or are under way."`
+}
+
+var status = binding.Func[*Client, statusArgs, []Exposure]{
+	Name: "status", Effect: binding.Reads,
+	Doc:     "For each database in the repository: up to when its data could come back now.",
+	Raises:  []fault.Kind{fault.Invalid, fault.Denied},
+	Example: `backup.status {}`,
+	Call:    (*Client).status,
+}
+
+func (c *Client) status(ctx context.Context, _ statusArgs) ([]Exposure, error) {
+	at, err := c.repository(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer at.Store.Close()
+	all, incomplete, err := at.All(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []*Exposure
+	of := map[string]*Exposure{}
+	get := func(database string) *Exposure {
+		if of[database] == nil {
+			of[database] = &Exposure{Database: database}
+			out = append(out, of[database])
+		}
+		return of[database]
+	}
+	now := c.env.Clock.Now()
+	for _, s := range all {
+		e := get(s.Subject)
+		e.Backups++
+		e.Bytes += s.Bytes()
+		if s.Damaged() {
+			e.Damaged++
+			continue
+		}
+		if e.Until == nil { // all is sorted, the newest comes first
+			until, age := s.Until, max(now.Sub(s.Until), 0).Round(time.Second)
+			e.Until, e.Age = &until, &age
+		}
+		if at := s.Checks.VerifiedAt; !at.IsZero() && (e.Verified == nil || at.After(*e.Verified)) {
+			e.Verified = &at
+		}
+	}
+	for _, left := range incomplete {
+		get(left.Subject).Incomplete++
+	}
+	plain := make([]Exposure, len(out))
+	for i, e := range out {
+		plain[i] = *e
+	}
+	return plain, nil
+}
