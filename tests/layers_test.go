@@ -176,9 +176,15 @@ func underBindings(p, below string) (func(string) bool, string) {
 		}, "a simulator imports nothing of its binding and, of host, only clock, so that a mistyped wire name cannot agree with itself"
 	}
 	return func(i string) bool {
-		return anyOf("host/binding", "host/fault", "host/secret", "host/clock")(i) || within(i, own) && !simulator(i)
+		return anyOf("host/binding", "host/fault", "host/secret", "host/clock")(i) || within(i, own) && !simulator(i) || i == link && slices.Contains(linked, own)
 	}, "a binding imports only binding, fault, secret and clock of host, and no other binding"
 }
+
+// link is no binding: it is what the linked ones share about SSH, so that host
+// keys are checked in one place.
+const link = "bindings/sshlink"
+
+var linked = []string{"bindings/ssh", "bindings/backup"}
 
 // simulator tells whether p is a <provider>sim or lies under one.
 func simulator(p string) bool { return simulatorOf(p) != "" }
@@ -260,7 +266,7 @@ func catalog(pkgs []pkg) []string {
 	var problems []string
 	for _, p := range pkgs {
 		parts := strings.Split(p.path, "/")
-		if len(parts) == 2 && parts[0] == "bindings" && !slices.Contains(pkgs[at].imports, p.path) {
+		if len(parts) == 2 && parts[0] == "bindings" && p.path != link && !slices.Contains(pkgs[at].imports, p.path) {
 			problems = append(problems, p.path+" is not in the catalog: bindings/catalog.go lists every binding")
 		}
 	}
@@ -296,6 +302,12 @@ func TestLayersFailWhenBroken(t *testing.T) {
 		{"bindings/hetzner", lua, "the Lua VM belongs to"},
 		{"bindings/http", "bindings/httpsimple", "no other binding"},
 		{"bindings/pg", "github.com/hetznercloud/hcloud-go/v2/hcloud", "belongs to its binding"},
+
+		{"bindings/ssh", "bindings/sshlink", ""},
+		{"bindings/backup/store/sftpstore", "bindings/sshlink", ""},
+		{"bindings/hetzner", "bindings/sshlink", "no other binding"},
+		{"bindings/sshlink", "bindings/ssh", "no other binding"},
+		{"bindings/sshlink", "host/binding", ""},
 
 		{"bindings/hetzner/hetznersim", "host/clock", ""},
 		{"bindings/hetzner/hetznersim", "bindings/hetzner", "cannot agree with itself"},

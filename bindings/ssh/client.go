@@ -6,19 +6,16 @@ package ssh
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/webhost-systems/drhost/bindings/sshlink"
 	"github.com/webhost-systems/drhost/host/binding"
-	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/secret"
 )
@@ -69,34 +66,14 @@ func place(dir, path string) (string, error) {
 	return filepath.Clean(path), nil
 }
 
-// address is where a call goes: user, and host:port as known_hosts knows it.
-type address struct{ user, host, hostport string }
+// link is how this environment reaches servers.
+func (c *Client) link() sshlink.Link {
+	return sshlink.Link{Net: c.env.Net, Clock: c.env.Clock, KnownHosts: c.known, ConnectTimeout: c.set.ConnectTimeout}
+}
 
 // address reads "host", "host:port", "user@host" and "[v6]:port".
-func (c *Client) address(host, user string) (address, error) {
-	a := address{user: user}
-	if before, after, ok := strings.Cut(host, "@"); ok {
-		host = after
-		if a.user == "" {
-			a.user = before
-		}
-	}
-	if a.user == "" {
-		a.user = c.set.User
-	}
-	port := strconv.Itoa(c.set.Port)
-	if h, p, err := net.SplitHostPort(host); err == nil {
-		host, port = h, p
-	}
-	a.host = strings.Trim(host, "[]")
-	if a.host == "" {
-		return a, fault.New(fault.Invalid, "the host is empty")
-	}
-	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return a, fault.New(fault.Invalid, "%q is no port", port)
-	}
-	a.hostport = net.JoinHostPort(a.host, port)
-	return a, nil
+func (c *Client) address(host, user string) (sshlink.Address, error) {
+	return sshlink.ParseAddress(host, user, c.set.User, c.set.Port)
 }
 
 func (c *Client) signer() (ssh.Signer, error) {
@@ -107,17 +84,7 @@ func (c *Client) signer() (ssh.Signer, error) {
 			return nil, err
 		}
 	}
-	signer, err := ssh.ParsePrivateKey([]byte(key.Reveal()))
-	if _, locked := err.(*ssh.PassphraseMissingError); locked {
-		return nil, fault.New(fault.Invalid, "the private key is protected by a passphrase").
-			WithHint("give drhost a key of its own, without one, and point `key` in the settings of ssh to it")
-	}
-	if err != nil {
-		// The parser's words may quote the key.
-		return nil, fault.New(fault.Invalid, "the private key cannot be read").
-			WithHint("`key` in the settings of ssh must refer to a private key, as in \"file:~/.ssh/id_ed25519\"")
-	}
-	return signer, nil
+	return sshlink.ParseKey(key, "ssh")
 }
 
 // login connects and proves who we are. The connection closes when ctx ends;
@@ -131,64 +98,10 @@ func (c *Client) login(ctx context.Context, host, user string) (client *ssh.Clie
 	if err != nil {
 		return nil, nil, err
 	}
-	keys, err := c.hostKeys(a)
+	client, err = c.link().Login(ctx, a, signer)
 	if err != nil {
-		return nil, nil, err
-	}
-	config := &ssh.ClientConfig{User: a.user, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)},
-		HostKeyCallback: keys.check, HostKeyAlgorithms: keys.algorithms}
-	client, err = c.handshake(ctx, a, config)
-	if err != nil {
-		if keys.refusal != nil {
-			return nil, nil, keys.refusal
-		}
-		return nil, nil, translate(err, "log in to "+a.user+"@"+a.host).NothingDone()
+		return nil, nil, translate(err, "log in to "+a.User+"@"+a.Host).NothingDone()
 	}
 	release := context.AfterFunc(ctx, func() { client.Close() })
 	return client, func() { release(); client.Close() }, nil
-}
-
-// handshake dials and runs the SSH handshake within the connect timeout.
-func (c *Client) handshake(ctx context.Context, a address, config *ssh.ClientConfig) (*ssh.Client, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.set.ConnectTimeout)
-	defer cancel()
-	conn, err := c.env.Net.Dial(ctx, "tcp", a.hostport)
-	if err != nil {
-		return nil, err
-	}
-	inner, done := c.patience(ctx, c.set.ConnectTimeout)
-	defer done()
-	release := context.AfterFunc(inner, func() { conn.Close() })
-	sc, channels, requests, err := ssh.NewClientConn(conn, a.hostport, config)
-	if !release() && err == nil {
-		sc.Close()
-		err = inner.Err()
-	}
-	if err != nil {
-		conn.Close()
-		if inner.Err() != nil {
-			return nil, fmt.Errorf("%w: %w", inner.Err(), err)
-		}
-		return nil, err
-	}
-	return ssh.NewClient(sc, channels, requests), nil
-}
-
-// shortestPatience is what a handshake gets at any speed: it is work that is
-// really done.
-const shortestPatience = time.Second
-
-// patience bounds a handshake by d. Waiting for a server that accepts and then
-// says nothing is a pure wait, so a scaled clock shortens it; done adds what was
-// cut to the meter when the limit was reached. Dialling is not shortened here:
-// the environment's network does that.
-func (c *Client) patience(ctx context.Context, d time.Duration) (context.Context, func()) {
-	short := max(time.Duration(float64(d)/c.env.Clock.Speed()), min(d, shortestPatience))
-	inner, cancel := context.WithTimeout(ctx, short)
-	return inner, func() {
-		if inner.Err() == context.DeadlineExceeded && ctx.Err() == nil {
-			clock.Cut(ctx, d-short)
-		}
-		cancel()
-	}
 }

@@ -2,124 +2,21 @@ package ssh
 
 import (
 	"context"
-	"crypto/ed25519"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/knownhosts"
 
+	"github.com/webhost-systems/drhost/bindings/sshlink"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/fault"
 )
-
-// errUnknownKey and errChangedKey are the causes of a refused host key.
-var (
-	errUnknownKey = errors.New("unknown host key")
-	errChangedKey = errors.New("changed or revoked host key")
-)
-
-// hostKeys checks one server's key against known_hosts.
-type hostKeys struct {
-	at         address
-	lookup     ssh.HostKeyCallback // nil when there is no known_hosts file
-	algorithms []string            // what to ask for: a known key of another type is no change
-	seen       ssh.PublicKey
-	refusal    *fault.Fault
-}
-
-func (c *Client) hostKeys(a address) (*hostKeys, error) {
-	k := &hostKeys{at: a}
-	lookup, err := knownhosts.New(c.known)
-	if errors.Is(err, os.ErrNotExist) {
-		return k, nil
-	}
-	if err != nil {
-		return nil, fault.New(fault.Invalid, "the known hosts cannot be read: %v", err)
-	}
-	k.lookup = lookup
-	for _, want := range k.wanted() {
-		if want.Type() == ssh.KeyAlgoRSA {
-			k.algorithms = append(k.algorithms, ssh.KeyAlgoRSASHA512, ssh.KeyAlgoRSASHA256)
-			continue
-		}
-		k.algorithms = append(k.algorithms, want.Type())
-	}
-	return k, nil
-}
-
-// wanted lists the keys on record for the server, by asking for one that
-// cannot be there.
-func (k *hostKeys) wanted() []ssh.PublicKey {
-	if k.lookup == nil {
-		return nil
-	}
-	nobody, err := ssh.NewPublicKey(ed25519.PublicKey(make([]byte, ed25519.PublicKeySize)))
-	if err != nil {
-		return nil
-	}
-	var mismatch *knownhosts.KeyError
-	if !errors.As(k.lookup(k.at.hostport, &net.TCPAddr{}, nobody), &mismatch) {
-		return nil
-	}
-	var out []ssh.PublicKey
-	for _, w := range mismatch.Want {
-		out = append(out, w.Key)
-	}
-	return out
-}
-
-// check is the callback of the handshake.
-func (k *hostKeys) check(hostport string, remote net.Addr, key ssh.PublicKey) error {
-	k.seen = key
-	k.refusal = k.judge(key)
-	if k.refusal != nil {
-		return k.refusal
-	}
-	return nil
-}
-
-// judge returns nil for a known key.
-func (k *hostKeys) judge(key ssh.PublicKey) *fault.Fault {
-	op := "verify the host key of " + k.at.host
-	print := ssh.FingerprintSHA256(key)
-	unknown := fault.New(fault.Denied, "the host key %s (%s) is not known", print, key.Type()).WithOp("%s", op).
-		WithHint("compare it with the server's console, then ssh.trust { host = %q, fingerprint = %q }", k.at.hostport, print)
-	unknown.Cause = errUnknownKey
-	if k.lookup == nil {
-		return unknown
-	}
-	err := k.lookup(k.at.hostport, &net.TCPAddr{}, key)
-	var mismatch *knownhosts.KeyError
-	var revoked *knownhosts.RevokedError
-	switch {
-	case err == nil:
-		return nil
-	case errors.As(err, &revoked):
-		f := fault.New(fault.Denied, "THE HOST KEY %s IS REVOKED", print).WithOp("%s", op)
-		f.Cause = errChangedKey
-		return f
-	case errors.As(err, &mismatch) && len(mismatch.Want) > 0:
-		var was []string
-		for _, w := range mismatch.Want {
-			was = append(was, fmt.Sprintf("%s (%s:%d)", ssh.FingerprintSHA256(w.Key), w.Filename, w.Line))
-		}
-		f := fault.New(fault.Denied, "THE HOST KEY HAS CHANGED: it is %s, known is %s. Somebody may be in between", print, strings.Join(was, ", ")).WithOp("%s", op).
-			WithHint("if the machine was rebuilt, remove that line of the known hosts and trust the new key; otherwise stop here")
-		f.Cause = errChangedKey
-		return f
-	case errors.As(err, &mismatch):
-		return unknown
-	}
-	return fault.New(fault.Denied, "the host key cannot be verified: %v", err).WithOp("%s", op)
-}
 
 type trustArgs struct {
 	Host        string        `lua:"host" doc:"Name or address of the server, with :port when it is not the configured one."`
@@ -154,11 +51,11 @@ var trust = binding.Func[*Client, trustArgs, Trusted]{
 		if err != nil {
 			return binding.Settlement[Trusted]{}, err
 		}
-		keys, err := c.hostKeys(at)
+		keys, err := c.link().HostKeys(at)
 		if err != nil {
 			return binding.Settlement[Trusted]{}, err
 		}
-		for _, key := range keys.wanted() {
+		for _, key := range keys.Wanted() {
 			if print := ssh.FingerprintSHA256(key); a.Fingerprint == "" || print == a.Fingerprint {
 				return binding.Settlement[Trusted]{Landed: binding.Yes, Result: Trusted{Fingerprint: print, Added: true}}, nil
 			}
@@ -172,7 +69,7 @@ func (c *Client) trust(ctx context.Context, a trustArgs) (Trusted, error) {
 	if err != nil {
 		return Trusted{}, err
 	}
-	var keys *hostKeys
+	var keys *sshlink.HostKeys
 	err = c.until(ctx, a.Within, func(ctx context.Context) (err error) {
 		keys, err = c.shown(ctx, at)
 		return err
@@ -180,18 +77,18 @@ func (c *Client) trust(ctx context.Context, a trustArgs) (Trusted, error) {
 	if err != nil {
 		return Trusted{}, err
 	}
-	print := ssh.FingerprintSHA256(keys.seen)
+	print := ssh.FingerprintSHA256(keys.Seen)
 	if a.Fingerprint != "" && a.Fingerprint != print {
 		return Trusted{}, fault.New(fault.Denied, "the server shows %s, not %s", print, a.Fingerprint).WithOp("trust %s", a.Host).
 			WithHint("this may not be the server you mean; look at its console")
 	}
-	if keys.refusal == nil {
+	if keys.Refusal == nil {
 		return Trusted{Fingerprint: print}, nil
 	}
-	if !errors.Is(keys.refusal, errUnknownKey) {
-		return Trusted{}, keys.refusal
+	if !errors.Is(keys.Refusal, sshlink.ErrUnknownKey) {
+		return Trusted{}, keys.Refusal
 	}
-	if err := c.pin(at, keys.seen); err != nil {
+	if err := c.pin(at, keys.Seen); err != nil {
 		return Trusted{}, translate(err, "trust "+a.Host)
 	}
 	return Trusted{Fingerprint: print, Added: true}, nil
@@ -201,29 +98,29 @@ func (c *Client) trust(ctx context.Context, a trustArgs) (Trusted, error) {
 var errSeen = errors.New("the key was seen")
 
 // shown returns the key that a server shows, judged, without logging in.
-func (c *Client) shown(ctx context.Context, at address) (*hostKeys, error) {
-	keys, err := c.hostKeys(at)
+func (c *Client) shown(ctx context.Context, at sshlink.Address) (*sshlink.HostKeys, error) {
+	keys, err := c.link().HostKeys(at)
 	if err != nil {
 		return nil, err
 	}
-	config := &ssh.ClientConfig{User: at.user, HostKeyAlgorithms: keys.algorithms,
+	config := &ssh.ClientConfig{User: at.User, HostKeyAlgorithms: keys.Algorithms,
 		HostKeyCallback: func(hostport string, remote net.Addr, key ssh.PublicKey) error {
-			_ = keys.check(hostport, remote, key) // kept in keys.refusal
+			_ = keys.Check(hostport, remote, key) // kept in keys.Refusal
 			return errSeen
 		}}
-	client, err := c.handshake(ctx, at, config)
+	client, err := c.link().Handshake(ctx, at, config)
 	if err == nil {
 		client.Close()
 	}
-	if keys.seen != nil {
+	if keys.Seen != nil {
 		return keys, nil
 	}
-	return nil, translate(err, "read the host key of "+at.host).NothingDone()
+	return nil, translate(err, "read the host key of "+at.Host).NothingDone()
 }
 
 // pin adds a line to known_hosts: a new file beside it, synced, then renamed,
 // so that a crash leaves the old one or the new one.
-func (c *Client) pin(at address, key ssh.PublicKey) error {
+func (c *Client) pin(at sshlink.Address, key ssh.PublicKey) error {
 	c.pins.Lock()
 	defer c.pins.Unlock()
 	path := c.known
@@ -240,7 +137,7 @@ func (c *Client) pin(at address, key ssh.PublicKey) error {
 	if len(text) > 0 && text[len(text)-1] != '\n' {
 		text = append(text, '\n')
 	}
-	text = slices.Concat(text, []byte(knownhosts.Line([]string{at.hostport}, key)+"\n"))
+	text = slices.Concat(text, []byte(knownhosts.Line([]string{at.HostPort}, key)+"\n"))
 	return replaceFile(path, text, 0o600)
 }
 

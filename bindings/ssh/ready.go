@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/webhost-systems/drhost/bindings/sshlink"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/fault"
@@ -35,7 +36,7 @@ var ready = binding.Func[*Client, readyArgs, Readiness]{
 			return Readiness{OK: true}, nil
 		}
 		f := fault.As(err)
-		if f.Kind == fault.Invalid || f.Kind == fault.Cancelled || f.Kind == fault.Internal || errors.Is(err, errChangedKey) {
+		if f.Kind == fault.Invalid || f.Kind == fault.Cancelled || f.Kind == fault.Internal || errors.Is(err, sshlink.ErrChangedKey) {
 			return Readiness{}, err
 		}
 		return Readiness{Reason: f.Message}, nil
@@ -73,7 +74,7 @@ func (c *Client) waitReady(ctx context.Context, a waitReadyArgs) (Waited, error)
 			return nil
 		}
 		f := fault.As(err)
-		if f.Kind == fault.Denied && !errors.Is(err, errUnknownKey) && !errors.Is(err, errChangedKey) {
+		if f.Kind == fault.Denied && !errors.Is(err, sshlink.ErrUnknownKey) && !errors.Is(err, sshlink.ErrChangedKey) {
 			f.Transient = true // the key may be installed a little later
 		}
 		return f
