@@ -22,9 +22,11 @@ type settings struct {
 	Repository     string                    `lua:"repository" default:"backups" doc:"Where the backups lie: a folder, s3://BUCKET/PREFIX or sftp://USER@HOST[:PORT]/PATH."`
 	Recipients     []string                  `lua:"recipients,optional" doc:"Public keys of age (age1...); what is stored is encrypted for them when there are any."`
 	Identity       secret.Value              `lua:"identity,optional" doc:"Reference to the private key of age that opens it, as age-keygen writes it. Backing up needs none."`
-	Keep           keepSettings              `lua:"keep,optional" doc:"What prune keeps."`
+	Keep           *keepSettings             `lua:"keep" doc:"What prune keeps; 30 days and the last good one when not set."`
 	LockWait       time.Duration             `lua:"lock_wait" default:"1m" doc:"How long to wait for somebody else who is at work on the same backups."`
 	Scratch        string                    `lua:"scratch,optional" doc:"Folder with room for one unpacked dump, while it is restored; the system's temporary folder when not set."`
+	S3             s3Settings                `lua:"s3,optional" doc:"How a repository s3://... is reached."`
+	SFTP           sftpSettings              `lua:"sftp,optional" doc:"How a repository sftp://... is reached."`
 	Bin            string                    `lua:"bin,optional" doc:"Folder of pg_dump and pg_restore; found by itself when not set."`
 	User           string                    `lua:"user" default:"postgres" doc:"Role to log in as."`
 	Password       secret.Value              `lua:"password,optional" doc:"Reference to its password; env:PGPASSWORD when not set."`
@@ -60,6 +62,9 @@ type Client struct {
 func open(env binding.Env, set settings) (*Client, error) {
 	if set.Port < 1 || set.Port > 65535 {
 		return nil, fault.New(fault.Invalid, "port %d in the settings of backup is no port", set.Port)
+	}
+	if set.Keep == nil {
+		set.Keep = &keepSettings{Window: 30 * 24 * time.Hour, Last: 1}
 	}
 	k := set.Keep
 	if k.Window < 0 || min(k.Last, k.Daily, k.Weekly, k.Monthly) < 0 {

@@ -12,6 +12,7 @@ func Module() *binding.Module {
 		binding.Declare(newest),
 		binding.Declare(verify),
 		binding.Declare(restore),
+		binding.Declare(prune),
 		binding.Declare(status),
 	)
 }

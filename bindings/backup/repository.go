@@ -12,8 +12,6 @@ import (
 	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
 	"github.com/webhost-systems/drhost/bindings/backup/logical"
 	"github.com/webhost-systems/drhost/bindings/backup/postgres"
-	"github.com/webhost-systems/drhost/bindings/backup/store"
-	"github.com/webhost-systems/drhost/bindings/backup/store/localstore"
 	"github.com/webhost-systems/drhost/host/fault"
 )
 
@@ -71,23 +69,4 @@ func (c *Client) engine(at *catalogue.Catalogue) (*logical.Engine, error) {
 		e.Scratch, err = c.absolute(c.set.Scratch)
 	}
 	return e, err
-}
-
-// location is where a repository lies.
-type location interface {
-	open(ctx context.Context, c *Client) (store.Store, error)
-}
-
-// folder is a repository on this machine.
-type folder string
-
-func (f folder) open(context.Context, *Client) (store.Store, error) {
-	return localstore.Open(string(f))
-}
-
-// location reads the setting, without touching anything.
-func (c *Client) location() (location, error) {
-	text := c.set.Repository
-	dir, err := c.absolute(text)
-	return folder(dir), err
 }

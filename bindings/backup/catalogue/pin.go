@@ -3,6 +3,7 @@ package catalogue
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -81,6 +82,31 @@ func (p *Pin) Release(ctx context.Context) error {
 // Pins returns who reads which backup now, by id, and removes the pins of
 // those that have died.
 func (c *Catalogue) Pins(ctx context.Context) (map[string][]Holder, error) {
+	return c.pins(ctx, func(name string) (Holder, bool, error) {
+		h, living, err := c.alive(ctx, name)
+		if err == nil && !living {
+			err = c.Store.Delete(ctx, name)
+		}
+		return h, living, err
+	})
+}
+
+// PinsSeen returns the pins without writing anything, and so without knowing
+// whether their holders live.
+func (c *Catalogue) PinsSeen(ctx context.Context) (map[string][]Holder, error) {
+	return c.pins(ctx, func(name string) (h Holder, there bool, err error) {
+		text, err := c.read(ctx, name)
+		if errors.Is(err, store.ErrNotFound) {
+			return h, false, nil
+		}
+		if json.Unmarshal(text, &h) != nil {
+			h.Owner = "somebody"
+		}
+		return h, true, err
+	})
+}
+
+func (c *Catalogue) pins(ctx context.Context, judge func(name string) (Holder, bool, error)) (map[string][]Holder, error) {
 	found, err := c.Store.List(ctx, "pins/")
 	if err != nil {
 		return nil, err
@@ -91,14 +117,12 @@ func (c *Catalogue) Pins(ctx context.Context) (map[string][]Holder, error) {
 		if !ok {
 			continue
 		}
-		h, living, err := c.alive(ctx, i.Name)
+		h, counts, err := judge(i.Name)
 		if err != nil {
 			return nil, err
 		}
-		if living {
+		if counts {
 			pinned[id] = append(pinned[id], h)
-		} else if err := c.Store.Delete(ctx, i.Name); err != nil {
-			return nil, err
 		}
 	}
 	return pinned, nil
