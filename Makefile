@@ -5,7 +5,7 @@ BUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERS
 FUZZ_TIME ?= 60s
 PROGRAMS ?= 100000
 
-.PHONY: build demo test race lint fuzz bench reference clean postgres lua hcloud
+.PHONY: build demo test race lint fuzz bench reference clean postgres lua hcloud age
 
 build:
 	$(BUILD) -o bin/drhost ./cmd/drhost
@@ -13,7 +13,7 @@ build:
 demo: postgres build
 	bin/drhost drill runbooks/drills/hetzner_replacement.lua
 
-test: postgres lua hcloud lint
+test: postgres lua hcloud age lint
 	DRHOST_FUZZ_TIME=$(FUZZ_TIME) go test -timeout 12m ./...
 	@if command -v gcc >/dev/null; then $(MAKE) --no-print-directory race; else echo "no gcc: the race detector is left out"; fi
 
@@ -59,5 +59,8 @@ lua:
 
 hcloud:
 	$(call install,hcloud-cli,command -v hcloud,echo "hcloud is not to be had: its tests are left out";)
+
+age:
+	$(call install,age zstd,command -v age && command -v zstd,echo "a test restores a backup by hand with age and zstd: install those packages$(comma) then try again"; exit 1;)
 
 comma := ,

@@ -30,6 +30,7 @@ type s3Settings struct {
 	Region    string       `lua:"region,optional" doc:"Region that requests are signed for; us-east-1 when not set."`
 	AccessKey secret.Value `lua:"access_key,optional" doc:"Reference to the access key; env:AWS_ACCESS_KEY_ID when not set."`
 	SecretKey secret.Value `lua:"secret_key,optional" doc:"Reference to the secret key; env:AWS_SECRET_ACCESS_KEY when not set."`
+	PartSize  int          `lua:"part_size,optional" doc:"MiB of one part of an upload; 16 when not set, which serves up to 160 GB."`
 	PathStyle bool         `lua:"path_style,optional" doc:"Whether the bucket stands in the path instead of the host name."`
 }
 
@@ -86,8 +87,11 @@ func (f folder) open(context.Context, *Client) (store.Store, error) {
 type bucket struct{ name, prefix string }
 
 func (b bucket) open(_ context.Context, c *Client) (store.Store, error) {
-	set := s3store.Settings{Endpoint: c.set.S3.Endpoint, Region: c.set.S3.Region, Bucket: b.name, Prefix: b.prefix, PathStyle: c.set.S3.PathStyle,
+	set := s3store.Settings{Endpoint: c.set.S3.Endpoint, Region: c.set.S3.Region, Bucket: b.name, Prefix: b.prefix, PathStyle: c.set.S3.PathStyle, PartSize: c.set.S3.PartSize << 20,
 		AccessKey: c.set.S3.AccessKey, SecretKey: c.set.S3.SecretKey, Transport: c.env.Net.Transport()}
+	if n := c.set.S3.PartSize; n != 0 && (n < 5 || n > 1024) {
+		return nil, fault.New(fault.Invalid, "`part_size` in the settings of backup.s3 is %d; 5 to 1024 are possible", n)
+	}
 	if set.Region == "" {
 		set.Region = "us-east-1"
 	}

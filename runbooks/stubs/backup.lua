@@ -12,9 +12,10 @@
 ---@field version string PostgreSQL version of that server.
 ---@field bytes integer Size in the repository.
 ---@field rows integer Rows in all tables.
+---@field encrypted boolean Whether a key is needed to restore it.
 ---@field verified? drhost.Moment When it was last verified or restored with success; absent when never.
 ---@field damaged? string Why it cannot be used, when a check found that.
----@field path string Its folder.
+---@field path string Its folder in the repository.
 
 ---Arguments of backup.create.
 ---@class (exact) backup.create.args
@@ -37,7 +38,7 @@
 
 ---@class (exact) backup.Verification
 ---@field id string The backup.
----@field depth string "read": checksums compared, and pg_restore read the archive to its end.
+---@field depth string "read": checksums compared, and pg_restore read the archive to its end. "sums": checksums only, because it is encrypted and there is no key here; that does not make it verified.
 ---@field bytes integer How much was read.
 ---@field elapsed drhost.Duration How long it took.
 
@@ -65,6 +66,28 @@
 ---@field replace? boolean Whether a database that holds tables may be replaced. It is kept under another name. Default: false.
 ---@field within? drhost.Duration How long it may take. Default: 4h.
 
+---@class (exact) backup.Pruned
+---@field kept backup.Verdict[] What stays.
+---@field deleted backup.Verdict[] What is gone, or would be.
+---@field bytes integer Size of what is gone, or would be.
+---@field cleared integer Attempts that left no backup, of which the rest was removed, or would be.
+---@field skipped string[] What was left alone because somebody is at work on it, and who.
+---@field dry_run boolean Whether nothing was deleted.
+
+---@class (exact) backup.Verdict
+---@field id string Which one.
+---@field database string Of what.
+---@field kind string "logical", "physical" or "files".
+---@field data_until drhost.Moment Up to when its data reaches.
+---@field bytes integer Its size.
+---@field why string[] Why it stays, or why it may go.
+
+---Arguments of backup.prune.
+---@class (exact) backup.prune.args
+---@field database? string Only backups of this one; all when not given.
+---@field dry_run? boolean Only say what would go and why the others stay. Default: false.
+---@field within? drhost.Duration How long it may take. Default: 1h.
+
 ---@class (exact) backup.Exposure
 ---@field database string Which one.
 ---@field data_until? drhost.Moment Up to when its data could come back; absent when every backup is damaged.
@@ -82,9 +105,9 @@
 ---@class backup
 local backup = {}
 
----Back up a database with pg_dump, and the server's roles without their passwords. Rows are counted on the dump's own snapshot, the files are synced, read back and compared; the manifest comes last. Whatever goes wrong before leaves no backup.
+---Back up a database with pg_dump, and the server's roles without their passwords: compressed, encrypted when there are recipients, and summed. Rows are counted and content is hashed on the dump's own snapshot; what was stored is read back and compared; the manifest comes last. Whatever goes wrong before leaves no backup.
 ---
----Changes something. Raises not_found, denied, invalid, unavailable, timeout, exhausted, failed.
+---Changes something. Raises not_found, denied, invalid, conflict, unavailable, timeout, exhausted, failed.
 ---```lua
 ---backup.create { host = "203.0.113.10", database = "webhost_prod", label = "before the migration" }
 ---```
@@ -122,7 +145,7 @@ function backup.newest(args) end
 ---@return backup.Verification
 function backup.verify(args) end
 
----Restore a database. The backup is checked first; it is restored beside, its rows are counted against the manifest, and only then it takes its name. A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you.
+---Restore a database. The backup and the key to it are checked first; it is restored beside, its rows and content are compared with the manifest, and only then it takes its name. A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you.
 ---
 ---Changes something. Raises not_found, denied, invalid, conflict, failed, unavailable, timeout, exhausted.
 ---```lua
@@ -131,6 +154,16 @@ function backup.verify(args) end
 ---@param args backup.restore.args
 ---@return backup.Restored
 function backup.restore(args) end
+
+---Delete the backups that no rule of the settings keeps (30 days, and `keep`), and the rest of attempts that were cut off. Never the last good one of a database, nor the last that was verified, nor one that is being read, nor what another one needs.
+---
+---Destroys something. Raises denied, invalid, conflict, unavailable, timeout, failed.
+---```lua
+---backup.prune { dry_run = true }
+---```
+---@param args backup.prune.args
+---@return backup.Pruned
+function backup.prune(args) end
 
 ---For each database in the repository: up to when its data could come back now.
 ---

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -195,4 +196,39 @@ func TestAStoreThatIsFullStopsTheFill(t *testing.T) {
 	if !stopped || fault.KindOf(err) != fault.Exhausted {
 		t.Fatal(stopped, err)
 	}
+}
+
+// discards is a store that keeps nothing.
+type discards struct{ store.Store }
+
+func (discards) Put(_ context.Context, _ string, content io.Reader) error {
+	_, err := io.Copy(io.Discard, content)
+	return err
+}
+
+// TestNothingIsHeldWhole writes far more than the memory that it may take.
+func TestNothingIsHeldWhole(t *testing.T) {
+	to, _ := pair(t)
+	block := text(1 << 20)
+	var most uint64
+	r, err := Write(t.Context(), discards{}, "db/1", "dump", Seal{Recipients: []age.Recipient{to}}, func(w io.Writer) error {
+		for n := range 400 {
+			if _, err := w.Write(block); err != nil {
+				return err
+			}
+			if n%50 == 0 {
+				var now runtime.MemStats
+				runtime.ReadMemStats(&now)
+				most = max(most, now.HeapInuse)
+			}
+		}
+		return nil
+	})
+	if err != nil || r.PlainBytes != 400<<20 {
+		t.Fatal(r, err)
+	}
+	if most > 160<<20 {
+		t.Fatalf("%d MiB were in use", most>>20)
+	}
+	t.Logf("at most %d MiB were in use", most>>20)
 }

@@ -38,9 +38,9 @@ type Settings struct {
 	Transport http.RoundTripper
 }
 
-// DefaultPartSize allows artifacts of 320 GB in the 10,000 parts that S3 takes.
+// DefaultPartSize allows artifacts of 160 GB in the 10,000 parts that S3 takes.
 // As many bytes are held in memory for each part that is under way.
-const DefaultPartSize = 32 << 20
+const DefaultPartSize = 16 << 20
 
 // Store is a bucket, or what lies in it under a prefix.
 type Store struct {

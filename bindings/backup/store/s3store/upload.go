@@ -13,10 +13,15 @@ import (
 
 	"github.com/minio/minio-go/v7"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/webhost-systems/drhost/host/fault"
 )
 
 // atOnce is how many parts are on their way at a time.
 const atOnce = 2
+
+// mostParts of an upload is what S3 allows.
+const mostParts = 10_000
 
 // upload sends content: what fits into one part as it is, more in parts, of
 // which only those on their way are held in memory. Each is signed with its
@@ -65,6 +70,11 @@ func (s *Store) parts(ctx context.Context, key, id string, part []byte, content 
 	send(1, part)
 	var failed error
 	for number, last := 2, false; !last && failed == nil && inner.Err() == nil; number++ {
+		if number > mostParts {
+			failed = fault.New(fault.Invalid, "it is larger than %d parts of %d MiB, more than S3 takes", mostParts, s.set.PartSize>>20).
+				WithHint("raise `part_size` in the settings of backup.s3")
+			break
+		}
 		if part, last, failed = s.part(content); failed == nil && len(part) > 0 {
 			send(number, part)
 		}
@@ -76,10 +86,17 @@ func (s *Store) parts(ctx context.Context, key, id string, part []byte, content 
 	return sent, nil
 }
 
+// small is what is read before there is room made for a whole part.
+const small = 256 << 10
+
 // part reads as much as one part holds; last tells that the content has ended.
 func (s *Store) part(content io.Reader) (part []byte, last bool, err error) {
-	var buffer bytes.Buffer // grows with what is there: most objects are small
-	_, err = io.CopyN(&buffer, content, int64(s.set.PartSize))
+	var buffer bytes.Buffer
+	_, err = io.CopyN(&buffer, content, small) // most objects are
+	if err == nil {
+		buffer.Grow(s.set.PartSize - small + bytes.MinRead) // once, instead of by doubling
+		_, err = io.CopyN(&buffer, content, int64(s.set.PartSize-small))
+	}
 	if err == io.EOF {
 		return buffer.Bytes(), true, nil
 	}
