@@ -2,7 +2,9 @@ package backup
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -147,6 +149,96 @@ func TestRestoredByHand(t *testing.T) {
 				t.Fatal(got)
 			}
 		})
+	}
+}
+
+// TestABackupOfTheFirstFormatIsRestored: plain files, and no hashes of content.
+func TestABackupOfTheFirstFormatIsRestored(t *testing.T) {
+	db := shared.fresh(t, shop)
+	c := client(t, nil)
+	b := find(t, c, made(t, c, "k", db))
+	m := b.Manifest
+	m.Format, m.Subject, m.Hashes = 1, "", nil
+	for n, sealed := range m.Files {
+		in, err := artifact.Open(t.Context(), at(t, c).Store, b.Folder, sealed, artifact.Keys{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain, err := artifact.Write(t.Context(), at(t, c).Store, b.Folder, sealed.Plain(), artifact.Seal{Plain: true}, func(w io.Writer) error {
+			_, err := io.Copy(w, in)
+			return errors.Join(err, in.Close())
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(file(c, b, sealed.Name)); err != nil {
+			t.Fatal(err)
+		}
+		m.Files[n] = artifact.Record{Name: plain.Name, Bytes: plain.Bytes, SHA256: plain.SHA256}
+	}
+	rewrite(t, c, b, m)
+	if v, err := call(t, c, "verify", "", map[string]any{"id": b.ID}); err != nil || v["depth"] != "read" {
+		t.Fatal(v, err)
+	}
+	got, err := call(t, c, "restore", "r", map[string]any{"id": b.ID, "host": shared.host(), "database": "first_format"})
+	if err != nil || got["rows"] != 5100.0 || shared.query(t, "first_format", contentHash) != shared.query(t, db, contentHash) {
+		t.Fatal(got, err)
+	}
+}
+
+// TestTwoBackupsAtOnce: the second waits for the first, and when it may not, it
+// says who is at work.
+func TestTwoBackupsAtOnce(t *testing.T) {
+	db := shared.fresh(t, "create table x (n int)")
+	c := client(t, map[string]any{"lock_wait": "0s"})
+	lock, _, err := at(t, c).Lock(t.Context(), db, "backup of "+db, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := map[string]any{"host": shared.host(), "database": db}
+	_, err = call(t, c, "create", "k", args)
+	if f := fault.As(err); f.Kind != fault.Conflict || f.Sent != fault.NotDone || !strings.Contains(f.Message, "(backup of "+db) {
+		t.Fatalf("%+v", f)
+	}
+	c.set.LockWait = time.Minute
+	waits := make(chan struct{})
+	ctx := binding.WithProgress(binding.WithKey(t.Context(), "k"), func(text string) {
+		if strings.HasPrefix(text, "waiting for ") {
+			close(waits)
+		}
+	})
+	done := make(chan error, 1)
+	go func() {
+		_, err := c.create(ctx, createArgs{Host: shared.host(), Database: db, Within: time.Minute})
+		done <- err
+	}()
+	select {
+	case <-waits:
+	case err := <-done:
+		t.Fatal("it did not wait:", err)
+	}
+	if err := lock.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestAChangeOfOneValueIsFound, which a count of rows does not tell.
+func TestAChangeOfOneValueIsFound(t *testing.T) {
+	db := shared.fresh(t, shop)
+	c := client(t, nil)
+	b := find(t, c, made(t, c, "k", db))
+	m := b.Manifest
+	m.Hashes["customers"] = "record:1"
+	rewrite(t, c, b, m)
+	_, err := call(t, c, "restore", "r", map[string]any{"id": b.ID, "host": shared.host(), "database": "one_value"})
+	if f := fault.As(err); f.Kind != fault.Failed || f.Sent != fault.NotDone || !strings.Contains(f.Message, "customers has as many rows, but other content") {
+		t.Fatalf("%+v", f)
+	}
+	if n := shared.query(t, db, "select count(*)::text from pg_database where datname like 'one_value%'"); n != "0" {
+		t.Fatal("something was left")
 	}
 }
 

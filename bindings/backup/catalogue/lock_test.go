@@ -188,6 +188,52 @@ func TestTwoFindADeadHolder(t *testing.T) {
 	}
 }
 
+// slow is a place where something happens just before a Create.
+type slow struct {
+	store.Store
+	before func()
+}
+
+func (s *slow) Create(ctx context.Context, name string, content io.Reader) error {
+	if do := s.before; do != nil {
+		s.before = nil
+		do()
+	}
+	return s.Store.Create(ctx, name, content)
+}
+
+// TestWhoSawAnOldLock and is held up before he takes over: meanwhile others have
+// taken the lock, given it back and taken it again.
+func TestWhoSawAnOldLock(t *testing.T) {
+	place := local(t)
+	first, _, err := of(place, "first").Lock(t.Context(), "shop", "a backup", 0)
+	if err == nil {
+		err = first.Release(t.Context())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	var holder *Lock
+	s := &slow{Store: place, before: func() {
+		second, _, err := of(place, "second").Lock(t.Context(), "shop", "a backup", 0)
+		if err == nil {
+			err = second.Release(t.Context())
+		}
+		if err == nil {
+			holder, _, err = of(place, "third").Lock(t.Context(), "shop", "a backup", 0)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	}}
+	if lock, _, err := of(s, "late").Lock(t.Context(), "shop", "prune", 0); fault.KindOf(err) != fault.Conflict {
+		t.Fatal("two hold it:", lock, err)
+	}
+	if err := holder.Held(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // deaf is a place that stops to answer writes.
 type deaf struct {
 	store.Store

@@ -34,21 +34,13 @@ func (e *Engine) Dump(ctx context.Context, d Dump) (catalogue.Backup, error) {
 	if err != nil {
 		return catalogue.Backup{}, Because(ctx, err, op).NothingDone()
 	}
+	// A lock that cannot be given back runs out by itself.
+	defer func() { _ = lock.Release(ctx) }()
 	b, folder, err := e.dump(held, conn, lock, d)
-	because := err
-	if err == nil || held.Err() != nil {
-		because = nil
-	}
-	released := lock.Release(ctx)
 	if err == nil {
-		// The backup is there. A lock that was not given back runs out by itself.
-		_ = released
 		return b, nil
 	}
-	if because == nil {
-		because = context.Cause(held)
-	}
-	f := Because(ctx, because, op)
+	f := Because(held, err, op)
 	if folder != "" && e.Catalogue.Discard(ctx, folder) != nil {
 		return catalogue.Backup{}, f // a manifest may be there
 	}
