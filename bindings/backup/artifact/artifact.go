@@ -31,6 +31,7 @@ type Record struct {
 	PlainSHA256 string `json:"plain_sha256,omitempty"` // before compression
 	Compression string `json:"compression,omitempty"`  // "zstd"
 	Encryption  string `json:"encryption,omitempty"`   // "age"
+	Unsummed    bool   `json:"-"`                      // it comes from a listing: only what zstd and age check themselves is checked
 }
 
 // Plain is the name without the layers' endings.
@@ -45,6 +46,7 @@ type Seal struct {
 	Threads    int               // of compression; 2 when 0
 	Level      zstd.EncoderLevel // zstd's default when 0
 	Plain      bool              // no compression, for what is compressed already
+	Packed     bool              // what is written is zstd already; nothing is known of what it holds
 }
 
 // Keys open what was sealed.
@@ -94,6 +96,9 @@ func Write(ctx context.Context, to store.Store, folder, name string, seal Seal, 
 	defer cancel()
 	out, in := io.Pipe()
 	stored, plain := newSum(in), newSum(nil)
+	if seal.Packed {
+		plain.hash = nil
+	}
 	filled := make(chan error, 1)
 	go func() {
 		err := pack(stored, plain, seal, fill)
@@ -108,7 +113,10 @@ func Write(ctx context.Context, to store.Store, folder, name string, seal Seal, 
 	if err != nil {
 		return Record{}, err
 	}
-	r.Bytes, r.SHA256, r.PlainBytes, r.PlainSHA256 = stored.bytes, stored.text(), plain.bytes, plain.text()
+	r.Bytes, r.SHA256 = stored.bytes, stored.text()
+	if !seal.Packed {
+		r.PlainBytes, r.PlainSHA256 = plain.bytes, plain.text()
+	}
 	return r, nil
 }
 
@@ -125,7 +133,7 @@ func pack(out io.Writer, plain *sum, seal Seal, fill func(io.Writer) error) erro
 		}
 		out, layers = w, append(layers, w)
 	}
-	if !seal.Plain {
+	if !seal.Plain && !seal.Packed {
 		level := seal.Level
 		if level == 0 {
 			level = zstd.SpeedDefault
@@ -152,7 +160,7 @@ func pack(out io.Writer, plain *sum, seal Seal, fill func(io.Writer) error) erro
 	return nil
 }
 
-// sum counts and hashes what passes through it.
+// sum counts and hashes what passes through it; without a hash it only counts.
 type sum struct {
 	to    io.Writer
 	hash  hash.Hash
@@ -163,7 +171,9 @@ func newSum(to io.Writer) *sum { return &sum{to: to, hash: sha256.New()} }
 
 func (s *sum) Write(p []byte) (int, error) {
 	n, err := s.to.Write(p)
-	s.hash.Write(p[:n])
+	if s.hash != nil {
+		s.hash.Write(p[:n])
+	}
 	s.bytes += int64(n)
 	return n, err
 }
