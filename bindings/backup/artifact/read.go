@@ -17,7 +17,8 @@ import (
 // was stored: missing, cut off or changed.
 var ErrDamaged = errors.New("the artifact is damaged")
 
-func damaged(format string, args ...any) error {
+// Damaged makes such a fault.
+func Damaged(format string, args ...any) error {
 	f := fault.New(fault.Failed, format, args...).NothingDone()
 	f.Cause = ErrDamaged
 	return f
@@ -28,7 +29,7 @@ func damaged(format string, args ...any) error {
 func Check(ctx context.Context, from store.Store, folder string, r Record) error {
 	in, err := from.Open(ctx, folder+"/"+r.Name, 0)
 	if errors.Is(err, store.ErrNotFound) {
-		return damaged("%s is missing", r.Name)
+		return Damaged("%s is missing", r.Name)
 	}
 	if err != nil {
 		return err
@@ -43,10 +44,10 @@ func Check(ctx context.Context, from store.Store, folder string, r Record) error
 
 func (r Record) compare(got *sum, bytes int64, sha256 string) error {
 	if got.bytes != bytes {
-		return damaged("%s has %d bytes instead of %d", r.Name, got.bytes, bytes)
+		return Damaged("%s has %d bytes instead of %d", r.Name, got.bytes, bytes)
 	}
 	if got.text() != sha256 {
-		return damaged("%s does not match its checksum: its bytes have changed since", r.Name)
+		return Damaged("%s does not match its checksum: its bytes have changed since", r.Name)
 	}
 	return nil
 }
@@ -66,7 +67,7 @@ func Open(ctx context.Context, from store.Store, folder string, r Record, keys K
 	}
 	in, err := from.Open(ctx, folder+"/"+r.Name, 0)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, damaged("%s is missing", r.Name)
+		return nil, Damaged("%s is missing", r.Name)
 	}
 	if err != nil {
 		return nil, err
@@ -117,7 +118,7 @@ func (o *opened) unpack(keys Keys) error {
 			return fault.New(fault.Denied, "the key does not open %s: it was encrypted for somebody else", o.record.Name).
 				WithHint("`identity` in the settings of backup has to refer to a key of one of the recipients in the manifest")
 		case err != nil:
-			return damaged("%s cannot be decrypted: %s", o.record.Name, strings.TrimPrefix(err.Error(), "failed to read header: "))
+			return Damaged("%s cannot be decrypted: %s", o.record.Name, strings.TrimPrefix(err.Error(), "failed to read header: "))
 		}
 	}
 	if o.record.Compression != "" {
@@ -146,7 +147,7 @@ func (o *opened) Read(p []byte) (int, error) {
 	case o.source.Err != nil:
 		return n, o.source.Err
 	}
-	return n, damaged("%s cannot be read on after %d bytes: %v", o.record.Name, o.plain.bytes, err)
+	return n, Damaged("%s cannot be read on after %d bytes: %v", o.record.Name, o.plain.bytes, err)
 }
 
 // finish compares the sums once the last plain byte was read.

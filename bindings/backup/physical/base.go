@@ -43,6 +43,7 @@ type Base struct {
 	Major       int          `json:"major"`
 	PlainBytes  int64        `json:"plain_bytes"` // as the server estimated it
 	Until       time.Time    `json:"until"`       // every transaction that had committed by then is in
+	Exact       time.Time    `json:"exact"`       // no transaction that committed later is in
 }
 
 // Source is a server whose cluster is copied.
@@ -115,11 +116,6 @@ func Take(ctx context.Context, src Source, to store.Store, folder, label string,
 	if err != nil {
 		return Base{}, nil, err
 	}
-	until, ok := c.seen.before(c.base.Stop)
-	if !ok {
-		return Base{}, nil, fault.New(fault.Failed, "the server never told where its log stood")
-	}
-	c.base.Until = until
 	return c.base, []artifact.Record{tar, list}, nil
 }
 
@@ -288,7 +284,19 @@ func (c *copying) finish(ctx context.Context) error {
 		return fault.New(fault.Conflict, "the server was promoted while its cluster was being copied").WithHint("repeat it")
 	}
 	c.base.Stop = at
-	return c.ready(ctx)
+	if err := c.ready(ctx); err != nil {
+		return err
+	}
+	conn, err := c.src.Way.Connect(ctx, c.src.Server, "postgres")
+	if err != nil {
+		return err
+	}
+	defer postgres.CloseQuietly(ctx, conn)
+	var ok bool
+	if c.base.Until, ok = c.seen.before(at); !ok {
+		return fault.New(fault.Failed, "the server never told where its log stood")
+	}
+	return conn.QueryRow(ctx, "select clock_timestamp()").Scan(&c.base.Exact)
 }
 
 // ready reads on until the server takes the next command.

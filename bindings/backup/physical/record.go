@@ -43,8 +43,11 @@ type Record struct {
 	Point   string    // of a named restore point, its name
 }
 
-// errEnd tells that the log ends here: what follows is no record.
+// errEnd tells that no more of the log is there. The last record may be cut off.
 var errEnd = errors.New("the log ends here")
+
+// errBroken tells that what is there is no log.
+var errBroken = errors.New("this is no record of the log")
 
 // scanner reads the records of a stretch of the log and checks the sum of each.
 type scanner struct {
@@ -66,23 +69,24 @@ func newScanner(in io.Reader, at postgres.LSN, size int64) *scanner {
 
 // turn reads the next page and steps over its header.
 func (s *scanner) turn() error {
-	s.page = s.page[:pageSize]
-	if _, err := io.ReadFull(s.in, s.page); err != nil {
-		s.page = s.page[:0]
-		s.pos = 0
-		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-			return errEnd
-		}
+	s.page, s.pos = s.page[:pageSize], 0
+	n, err := io.ReadFull(s.in, s.page)
+	s.page = s.page[:n]
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
 		return err
+	}
+	if n < longHeader {
+		s.page = s.page[:0]
+		return errEnd
 	}
 	magic, address := binary.LittleEndian.Uint16(s.page), binary.LittleEndian.Uint64(s.page[8:])
 	s.info = binary.LittleEndian.Uint16(s.page[2:])
 	s.rest = binary.LittleEndian.Uint32(s.page[16:])
 	// 0xD0xx and 0xD1xx: every version since 9.5.
 	if magic>>9 != 0xD0>>1 || postgres.LSN(address) != s.at {
-		return errEnd
+		return errBroken
 	}
-	s.at += pageSize
+	s.at += postgres.LSN(n)
 	s.pos = shortHeader
 	if s.info&pageLong != 0 {
 		s.pos = longHeader
@@ -93,8 +97,8 @@ func (s *scanner) turn() error {
 // here is the place of the log at which the scanner stands.
 func (s *scanner) here() postgres.LSN { return s.at - postgres.LSN(len(s.page)-s.pos) }
 
-// next returns the next record, or errEnd. A record that is cut off or does
-// not match its sum is the end: so PostgreSQL sees it.
+// next returns the next record, or errEnd. PostgreSQL would take errBroken for
+// the end of the log, too.
 func (s *scanner) next() (Record, error) {
 	for {
 		r, err := s.attempt()
@@ -119,7 +123,7 @@ func (s *scanner) attempt() (Record, error) {
 	}
 	length := binary.LittleEndian.Uint32(head)
 	if length < recordHeader || length > largestRecord {
-		return r, errEnd
+		return r, errBroken
 	}
 	body, err := s.collect(int(length))
 	if err != nil {
@@ -128,7 +132,7 @@ func (s *scanner) attempt() (Record, error) {
 	sum := crc32.Update(0, crc32.MakeTable(crc32.Castagnoli), body[recordHeader:])
 	sum = crc32.Update(sum, crc32.MakeTable(crc32.Castagnoli), body[:20])
 	if sum != binary.LittleEndian.Uint32(body[20:]) {
-		return r, errEnd
+		return r, errBroken
 	}
 	s.pos = min(len(s.page), (s.pos+7)&^7)
 	r.End = s.here()
@@ -145,7 +149,7 @@ func (s *scanner) align() error {
 		}
 		if s.info&pageContinues != 0 {
 			if s.met {
-				return errEnd // nothing was left to continue
+				return errBroken // nothing was left to continue
 			}
 			s.pos = min(len(s.page), s.pos+(int(min(s.rest, pageSize))+7)&^7)
 		}
@@ -169,7 +173,7 @@ func (s *scanner) collect(length int) ([]byte, error) {
 			return nil, errGivenUp
 		}
 		if s.info&pageContinues == 0 || int(s.rest) != length-len(body) {
-			return nil, errEnd
+			return nil, errBroken
 		}
 		n := min(length-len(body), len(s.page)-s.pos)
 		body = append(body, s.page[s.pos:s.pos+n]...)

@@ -66,7 +66,7 @@ func TestScannerSeesWhatPgWaldumpSees(t *testing.T) {
 			}
 		}
 	}
-	if r, err := s.next(); err != errEnd {
+	if r, err := s.next(); err != errEnd && err != errBroken { // a segment that was made in advance may follow
 		t.Fatalf("one more: %v %v", r, err)
 	}
 	if judged < 1000 || commits < 4 || points != 1 {
