@@ -270,6 +270,9 @@ func (f *flow) write(ctx context.Context, at postgres.LSN, data []byte) error {
 		if err != nil {
 			return err
 		}
+		if n > 0 {
+			f.a.quiet("spool")
+		}
 		if f.a.spool.at == f.a.spool.size {
 			if err := f.turn(ctx); err != nil {
 				return err
@@ -301,7 +304,6 @@ func (f *flow) turn(ctx context.Context) error {
 			return err
 		}
 	}
-	f.a.quiet("spool")
 	return f.open(ctx, Segment{done.Timeline, done.Number + 1})
 }
 

@@ -152,3 +152,5 @@ func atoi(text string) uint64 {
 	n, _ := strconv.ParseUint(text, 10, 64)
 	return n
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }

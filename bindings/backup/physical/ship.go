@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 
 	"github.com/webhost-systems/drhost/bindings/backup/artifact"
 	"github.com/webhost-systems/drhost/bindings/backup/postgres"
+	"github.com/webhost-systems/drhost/host/fault"
 )
 
 const (
@@ -35,7 +35,7 @@ func (a *Archiver) ship(ctx context.Context, leave <-chan struct{}, head Head) {
 		case ctx.Err() != nil:
 			return
 		default:
-			a.alarm("repository", "the log does not get into the repository: %v", err)
+			a.alarm("repository", "the log does not get into the repository: %s", fault.As(err).Message)
 		}
 		if leaving && (err == nil && !left) {
 			return
@@ -296,13 +296,4 @@ func (a *Archiver) publish(ctx context.Context, head *Head, moved, stopped bool)
 	}
 	*head = next
 	return nil
-}
-
-// ownerName names this process for others.
-func ownerName() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "an unnamed machine"
-	}
-	return fmt.Sprintf("%s, process %d", host, os.Getpid())
 }

@@ -1,0 +1,88 @@
+package physical
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/webhost-systems/drhost/bindings/backup/store"
+	"github.com/webhost-systems/drhost/host/clock"
+)
+
+// Exposure is what the loss of a server now would cost, as far as its archived
+// log tells.
+type Exposure struct {
+	System  string
+	Server  string
+	Until   time.Time     // by the server's clock: what had committed by then is safe
+	Age     time.Duration // how long ago that is
+	Behind  int64         // bytes of the log that were not yet safe
+	Updated time.Time     // when the archiver last said so
+	Dead    bool          // the archiver has not been heard of for longer than it is ever silent
+	Gaps    []Gap
+	Alarms  []string
+}
+
+// silence is how long an archiver that is well is never silent.
+const silence = time.Minute
+
+// Exposures reads how far the log of every cluster in a repository reaches.
+func Exposures(ctx context.Context, from store.Store, clk clock.Clock) ([]Exposure, error) {
+	systems, err := clusters(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	var out []Exposure
+	for _, system := range systems {
+		h, err := Log{Store: from, System: system}.ReadHead(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if h != nil {
+			out = append(out, h.Exposure(clk.Now()))
+		}
+	}
+	return out, nil
+}
+
+// clusters are those whose log a repository holds.
+func clusters(ctx context.Context, from store.Store) (systems []string, err error) {
+	found, err := from.List(ctx, "wal/")
+	for _, i := range found {
+		parts := strings.Split(i.Name, "/")
+		if len(parts) == 3 && parts[2] == "head.json" {
+			systems = append(systems, parts[1])
+		}
+	}
+	return systems, err
+}
+
+// Exposure is what a head says now. A clock that runs behind the server's makes
+// it no smaller than nothing.
+func (h Head) Exposure(now time.Time) Exposure {
+	e := Exposure{System: h.System, Server: h.Server, Until: h.Until, Behind: h.Behind, Updated: h.Updated, Gaps: h.Gaps, Alarms: h.Alarms}
+	e.Age = max(now.Sub(h.Until), 0)
+	e.Dead = h.Stopped || now.Sub(h.Updated) > silence
+	return e
+}
+
+// Exceeded says in words that an objective is exceeded, or endangered; ""
+// otherwise. It is when the age is more than half of it, because then there is
+// still time to do something.
+func (e Exposure) Exceeded(objective time.Duration) (text string, exceeded bool) {
+	if objective <= 0 {
+		return "", false
+	}
+	what := fmt.Sprintf("a loss of %s now would cost %s of data", e.Server, e.Age.Round(time.Second))
+	if e.Dead {
+		what += "; the archiver has not been heard of since " + e.Updated.UTC().Format(time.RFC3339)
+	}
+	switch {
+	case e.Age > objective:
+		return fmt.Sprintf("%s, more than the objective of %s", what, objective), true
+	case e.Age > objective/2:
+		return fmt.Sprintf("%s, more than half of the objective of %s", what, objective), false
+	}
+	return "", false
+}
