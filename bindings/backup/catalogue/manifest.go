@@ -70,6 +70,12 @@ type Base struct {
 	Timeline uint32       `json:"timeline"`
 	Start    postgres.LSN `json:"start"`
 	Stop     postgres.LSN `json:"stop"`
+	// Of moments, only those at Exact or later can be restored exactly: what
+	// committed until then may be in.
+	Exact       time.Time `json:"exact,omitzero"`
+	SegmentSize int64     `json:"segment_size,omitempty"`
+	PlainBytes  int64     `json:"plain_bytes,omitempty"` // of the unpacked data folder, about
+	Databases   []string  `json:"databases,omitempty"`
 }
 
 // Total is the number of rows in all tables.

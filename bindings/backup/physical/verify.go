@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -237,17 +236,4 @@ func constraints(ctx context.Context, conn *pgx.Conn, database string) error {
 		return fault.New(fault.Failed, "in %s the index %s is not valid", database, strings.Join(broken, ", "))
 	}
 	return err
-}
-
-// Scratch makes a folder for checks on the disk that dir names, which only one
-// user may enter.
-func Scratch(dir string, as *syscall.Credential) (string, error) {
-	made, err := os.MkdirTemp(dir, "drhost-trial-")
-	if err != nil {
-		return "", err
-	}
-	if as != nil {
-		err = os.Chown(made, int(as.Uid), int(as.Gid))
-	}
-	return filepath.Join(made, "data"), err
 }

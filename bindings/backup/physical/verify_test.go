@@ -28,11 +28,7 @@ func TestThreeDepths(t *testing.T) {
 	c.caught(repo)
 	a.stop()
 	shop := func() Workshop {
-		dir, err := Scratch(folder(t), c.as)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return Workshop{Folder: dir, Tools: c.tools(), As: c.as, Clock: clock.System{}, User: "postgres"}
+		return Workshop{Folder: filepath.Join(folder(t), "data"), Tools: c.tools(), As: c.as, Clock: clock.System{}, User: "postgres"}
 	}
 	chain := func() *Chain {
 		chain, err := Follow(t.Context(), Log{Store: repo}, Backup{ID: "b", Folder: "c/b", Base: base, Files: files}, 0)
