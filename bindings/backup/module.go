@@ -8,11 +8,12 @@ func Module() *binding.Module {
 		"Backups of PostgreSQL databases in a repository, made and restored with PostgreSQL's own tools.",
 		open,
 		binding.Declare(create),
+		binding.Declare(createCluster),
 		binding.Declare(list),
 		binding.Declare(newest),
 		binding.Declare(verify),
 		binding.Declare(restore),
 		binding.Declare(prune),
 		binding.Declare(status),
-	)
+	).WithServices(archive())
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
 	"github.com/webhost-systems/drhost/bindings/backup/logical"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/fault"
@@ -11,6 +12,7 @@ import (
 
 type verifyArgs struct {
 	ID     string        `lua:"id" doc:"Backup to verify, from backup.list or backup.newest."`
+	Depth  string        `lua:"depth,optional" enum:"sums,read,restored" doc:"How deep: \"read\" when not given. \"restored\" is for the copy of a cluster: a server recovers from it, in a folder of this machine that is removed afterwards."`
 	Within time.Duration `lua:"within" default:"1h" doc:"How long it may take."`
 }
 
@@ -46,7 +48,18 @@ func (c *Client) verify(ctx context.Context, a verifyArgs) (Verification, error)
 	if err != nil {
 		return Verification{}, err
 	}
-	depth, err := engine.Verify(ctx, b)
+	depth := a.Depth
+	switch {
+	case b.Kind == catalogue.Physical:
+		if depth == "" {
+			depth = catalogue.DepthRead
+		}
+		err = c.verifyCluster(ctx, engine.Catalogue, b, depth)
+	case depth == catalogue.DepthRestored:
+		err = fault.New(fault.Invalid, "%s is a dump of one database", b.ID).WithHint("restore it under another name to see whether it comes back: backup.restore { id = %q, database = ... }", b.ID)
+	default:
+		depth, err = engine.Verify(ctx, b)
+	}
 	if err != nil {
 		return Verification{}, logical.Because(ctx, err, op)
 	}

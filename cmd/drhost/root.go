@@ -130,7 +130,7 @@ was missed · 6 journal locked, damaged or unwritable · 70 a fault of drhost.`,
 		return &usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
 	})
 	root.AddCommand(newRun(a), newPlan(a), newResume(a), newUndo(a), newDrill(a), newSim(a), newRuns(a), newShow(a), newReport(a), newVerify(a),
-		newHalt(a), newPause(a), newApprove(a),
+		newHalt(a), newPause(a), newApprove(a), newBackup(a),
 		newSecrets(a), newCheck(a), newList(a), newInit(a), newReference(a), newVersion(a))
 	root.SuggestionsMinimumDistance = 2
 	root.InitDefaultHelpCmd()

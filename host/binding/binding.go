@@ -31,6 +31,7 @@ type Module struct {
 	Doc       string // one or two sentences for the reference
 	Settings  *Type  // of [env.NAME.<module>] in drhost.toml
 	Functions []Function
+	Services  []*Service
 	// Open makes the client of one run. It must not call the provider: a
 	// missing credential is a fault of kind invalid that names the variable.
 	Open func(env Env) (any, error)
