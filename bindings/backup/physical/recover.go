@@ -82,7 +82,7 @@ func (c *Chain) lay(ctx context.Context, clk clock.Clock, l *Laid, t Target) err
 	}
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error {
-		return c.Unpack(inner, clk, func(in io.Reader) error { return untar(in, l.Folder) })
+		return c.Unpack(inner, clk, func(in io.Reader) error { return untar(in, l.Folder, "") })
 	})
 	group.Go(func() error { return c.fetch(inner, wal) })
 	if err := group.Wait(); err != nil {
@@ -167,9 +167,9 @@ func (m *meter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// untar unpacks an archive of a server's data folder. Nothing of it may lie
-// outside.
-func untar(in io.Reader, folder string) error {
+// untar unpacks what begins with below of an archive of a server's data folder,
+// without that beginning. Nothing of it may lie outside.
+func untar(in io.Reader, folder, below string) error {
 	root, err := os.OpenRoot(folder)
 	if err != nil {
 		return err
@@ -184,7 +184,10 @@ func untar(in io.Reader, folder string) error {
 		if err != nil {
 			return err
 		}
-		name := filepath.Clean(h.Name)
+		name, in := strings.CutPrefix(filepath.Clean(h.Name), below)
+		if !in {
+			continue
+		}
 		switch h.Typeflag {
 		case tar.TypeDir:
 			err = root.Mkdir(name, 0o700)

@@ -76,14 +76,18 @@ func (p *process) pack(archive, base string, names []string, zip bool) (err erro
 }
 
 func (p *process) unpack(archive, base string, zip, list bool) error {
-	f, err := p.disk().open(archive, os.O_RDONLY, 0)
-	if err != nil {
-		return err
+	in := p.in
+	if path.Base(archive) != "-" {
+		f, err := p.disk().open(archive, os.O_RDONLY, 0)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
 	}
-	defer f.Close()
-	in := io.Reader(f)
+	var err error
 	if zip || strings.HasSuffix(archive, "gz") {
-		if in, err = gzip.NewReader(f); err != nil {
+		if in, err = gzip.NewReader(in); err != nil {
 			return err
 		}
 	}

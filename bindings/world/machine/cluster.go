@@ -25,6 +25,7 @@ type cluster struct {
 	socket string // folder of the socket
 	cmd    *exec.Cmd
 	ended  chan struct{}
+	vetted chan struct{} // closed when clients may be let in, see vet
 	once   sync.Once
 }
 
@@ -41,13 +42,16 @@ func startCluster(k *keeper, p *postgres, data, socket string, log *os.File) (*c
 	if err := p.own(socket, 0o700); err != nil {
 		return nil, err
 	}
-	cmd := p.command("postgres", nil, "-D", data, "-k", socket)
+	if err := confine(socket); err != nil {
+		return nil, err
+	}
+	cmd := p.command("postgres", nil, append([]string{"-D", data, "-k", socket}, confined(p.version, socket)...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	// SIGQUIT is PostgreSQL's "stop at once and take your children along".
 	if err := k.start(cmd, syscall.SIGQUIT); err != nil {
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)
 	}
-	c := &cluster{data: data, socket: socket, cmd: cmd, ended: make(chan struct{})}
+	c := &cluster{data: data, socket: socket, cmd: cmd, ended: make(chan struct{}), vetted: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait() // how it ended is told by its log
 		close(c.ended)
@@ -55,8 +59,23 @@ func startCluster(k *keeper, p *postgres, data, socket string, log *os.File) (*c
 	return c, nil
 }
 
+// errNotVetted refuses clients until it is known that they can do no harm.
+var errNotVetted = errors.New("the database system is starting up")
+
+func (c *cluster) open() bool {
+	select {
+	case <-c.vetted:
+		return true
+	default:
+		return false
+	}
+}
+
 // dial connects to the server's socket.
 func (c *cluster) dial(ctx context.Context) (net.Conn, error) {
+	if !c.open() {
+		return nil, errNotVetted
+	}
 	var d net.Dialer
 	return d.DialContext(ctx, "unix", filepath.Join(c.socket, socketName))
 }

@@ -219,6 +219,10 @@ func (d *disk) chmod(name string, perm fs.FileMode) error {
 	return d.at("chmod", name, true, func(rel string) error { return d.root.Chmod(rel, perm) })
 }
 
+func (d *disk) chown(name string, uid, gid int) error {
+	return d.at("chown", name, false, func(rel string) error { return d.root.Lchown(rel, uid, gid) })
+}
+
 func (d *disk) chtimes(name string, at, mt time.Time) error {
 	return d.at("chtimes", name, true, func(rel string) error { return d.root.Chtimes(rel, at, mt) })
 }

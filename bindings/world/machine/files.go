@@ -297,15 +297,30 @@ func chmod(p *process) int {
 	return 0
 }
 
-// chown checks that its files exist: every login of a machine is root's, and
-// the host's owners are nobody's business there.
+// chown gives files to the database's user, which on the host is another than
+// ours. Other owners are nobody's business there: every login of a machine is
+// root's.
 func chown(p *process) int {
-	_, names, ok := p.options("Rvh", "")
+	set, names, ok := p.options("Rvh", "")
 	if !ok || len(names) < 2 {
 		return p.usage("OWNER NAME...")
 	}
+	m := p.guest.m
 	for _, name := range names[1:] {
-		if _, err := p.disk().stat(p.path(name), false); err != nil {
+		give := func(name string, _ fs.FileInfo) error {
+			if m.pg == nil || m.pg.credential == nil || !ownedByPostgres(names[0]) {
+				_, err := p.disk().stat(name, false)
+				return err
+			}
+			return p.disk().chown(name, int(m.pg.credential.Uid), int(m.pg.credential.Gid))
+		}
+		err := error(nil)
+		if has(set, "R") {
+			err = p.disk().walk(p.path(name), give)
+		} else {
+			err = give(p.path(name), nil)
+		}
+		if err != nil {
 			return p.fail(err)
 		}
 	}

@@ -30,7 +30,7 @@ func programs() map[string]func(*process) int {
 		"basename": basename, "bash": script, "cat": cat, "chmod": chmod, "chown": chown, "cp": cp, "date": date,
 		"df": df, "dirname": dirname, "du": du, "echo": echo, "env": env, "find": find, "grep": grep,
 		"head": head, "hostname": hostname, "id": id, "journalctl": journalctl, "ln": ln, "ls": ls, "mkdir": mkdir,
-		"mktemp": mktemp, "mv": mv, "psql": psql, "pg_isready": pgIsReady, "readlink": readlink, "rm": rm,
+		"mktemp": mktemp, "mv": mv, "psql": psql, "pg_ctlcluster": pgCtlcluster, "pg_isready": pgIsReady, "pg_lsclusters": pgLsclusters, "readlink": readlink, "rm": rm,
 		"rmdir": rmdir, "sh": script, "sha256sum": sha256sum, "sleep": sleep, "sort": sortLines, "stat": stat,
 		"sudo": sudo, "sync": func(*process) int { return 0 }, "systemctl": systemctl, "tail": tail, "tar": tarball,
 		"tee": tee, "touch": touch, "uname": uname, "uptime": uptime, "wc": wc, "which": which, "whoami": whoami,

@@ -39,6 +39,10 @@ func psql(p *process) int {
 		fmt.Fprintf(p.err, "psql: error: %v\n", err)
 		return 1
 	}
+	if c := p.guest.cluster(); c != nil && c.running() && !c.open() {
+		fmt.Fprintf(p.err, "psql: error: connection to server on socket failed: FATAL:  %v\n", errNotVetted)
+		return 2
+	}
 	cmd := m.pg.command("psql", []string{"PGHOST=" + m.socket, "PGUSER=postgres", "PGPASSWORD=" + m.rack.opt.Password,
 		"PGCONNECT_TIMEOUT=10", "PGDATABASE=postgres"}, append([]string{"-X", "-w"}, args...)...)
 	cmd.Stdout, cmd.Stderr = p.out, &scrubbed{p.err, m.socket}

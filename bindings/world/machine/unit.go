@@ -82,6 +82,7 @@ func postgresqlUnit(g *guest) *unit {
 		u.cluster = c
 		go u.open.relay(c.dial)
 		go u.watch(c)
+		go u.vet(c)
 		return nil
 	}}
 }
