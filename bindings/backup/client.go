@@ -26,6 +26,7 @@ type settings struct {
 	LockWait       time.Duration             `lua:"lock_wait" default:"1m" doc:"How long to wait for somebody else who is at work on the same backups."`
 	Scratch        string                    `lua:"scratch,optional" doc:"Folder with room for one unpacked dump, while it is restored; the system's temporary folder when not set."`
 	Archive        *archiveSettings          `lua:"archive" doc:"How the write-ahead log is archived, by drhost backup archive."`
+	SSH            sshSettings               `lua:"ssh,optional" doc:"How machines are reached on which whole clusters are restored."`
 	S3             s3Settings                `lua:"s3,optional" doc:"How a repository s3://... is reached."`
 	SFTP           sftpSettings              `lua:"sftp,optional" doc:"How a repository sftp://... is reached."`
 	Bin            string                    `lua:"bin,optional" doc:"Folder of pg_dump and pg_restore; found by itself when not set."`

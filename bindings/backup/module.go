@@ -13,6 +13,7 @@ func Module() *binding.Module {
 		binding.Declare(newest),
 		binding.Declare(verify),
 		binding.Declare(restore),
+		binding.Declare(restoreCluster),
 		binding.Declare(prune),
 		binding.Declare(status),
 	).WithServices(archive())

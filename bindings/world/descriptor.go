@@ -34,6 +34,8 @@ func (w *World) describe(hetzner, cloudflare, control string) {
 	}
 	backup := database()
 	backup["repository"] = filepath.Join(w.dir, "backups")
+	backup["ssh"] = map[string]any{"key": "file:" + w.access.keyFile, "known_hosts": w.access.knownHosts}
+	backup["archive"] = map[string]any{"spool": filepath.Join(w.dir, "spool"), "every": "200ms"}
 	w.descriptor = Descriptor{
 		Name: w.opt.Name, PID: os.Getpid(), Speed: w.opt.Speed, Started: w.started, Dir: w.dir,
 		Switchboard: control, Control: control, Resolvers: resolvers,
