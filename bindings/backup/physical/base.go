@@ -315,36 +315,6 @@ func (c *copying) ready(ctx context.Context) error {
 	}
 }
 
-// samples are moments of the server's clock, each with a place in its log that
-// lies behind every commit which a client had been told of by then.
-type samples struct {
-	mu    sync.Mutex
-	taken []sample
-}
-
-type sample struct {
-	at   postgres.LSN
-	when time.Time
-}
-
-func (s *samples) add(one sample) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.taken = append(s.taken, one)
-}
-
-// before is the last moment whose commits all lie before a place.
-func (s *samples) before(at postgres.LSN) (when time.Time, ok bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, one := range s.taken {
-		if one.at <= at && one.when.After(when) {
-			when, ok = one.when, true
-		}
-	}
-	return when, ok
-}
-
 // watch samples the server's log once a second until ctx ends. When it cannot,
 // the samples taken so far count: the backup then claims less than it holds.
 func (c *copying) watch(ctx context.Context) {
@@ -372,29 +342,4 @@ func (c *copying) sample(ctx context.Context, conn *pgx.Conn) error {
 	one.when = one.when.UTC()
 	c.seen.add(one)
 	return nil
-}
-
-func closeQuietly(ctx context.Context, conn *pgconn.PgConn) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-	defer cancel()
-	_ = conn.Close(ctx) // what fails there changes nothing
-}
-
-func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
-
-// pace says how far a long work is, how fast it goes and how long it will take.
-func pace(what string, done, of int64, took time.Duration) string {
-	const mib = 1 << 20
-	out := fmt.Sprintf("%s, %d MiB", what, done/mib)
-	if of > 0 {
-		out += fmt.Sprintf(" of %d MiB", max(of, done)/mib)
-	}
-	if seconds := took.Seconds(); seconds > 0.5 && done > 0 {
-		rate := float64(done) / seconds
-		out += fmt.Sprintf(", %.0f MiB/s", rate/mib)
-		if of > done {
-			out += fmt.Sprintf(", %s left", (time.Duration(float64(of-done)/rate) * time.Second).Round(time.Second))
-		}
-	}
-	return out
 }

@@ -73,64 +73,6 @@ func removed(err error) bool {
 	return errors.As(err, &pe) && pe.Code == "58P01"
 }
 
-// whence is the segment to go on with: the one that is not whole yet, else the
-// one behind the last.
-func (a *Archiver) whence(line Line, slot postgres.LSN) (Segment, error) {
-	q, size := &a.queue, a.spool.size
-	q.mu.Lock()
-	var from Segment
-	switch n := len(q.waiting); {
-	case n > 0 && q.waiting[n-1].whole:
-		last := q.waiting[n-1].Segment
-		from = Segment{last.Timeline, last.Number + 1}
-	case n > 0:
-		from = q.waiting[n-1].Segment
-	case q.durable > 0:
-		from = segmentAt(q.line, q.durable, size)
-	default:
-		from = segmentAt(0, slot, size)
-		from.Timeline = line.owner(from.Number, size)
-	}
-	q.mu.Unlock()
-	if from.Timeline == line.Timeline {
-		return from, nil
-	}
-	for n, b := range line.Branches {
-		if b.Timeline != from.Timeline {
-			continue
-		}
-		if from.Start(size) < b.End {
-			return from, nil // its end comes over the wire
-		}
-		next := line.Timeline
-		if n+1 < len(line.Branches) {
-			next = line.Branches[n+1].Timeline
-		}
-		from = segmentAt(next, b.End, size)
-	}
-	if from.Timeline == line.Timeline {
-		a.leave()
-		return from, nil
-	}
-	return Segment{}, fault.New(fault.Conflict, "%s is on timeline %d, which does not come from timeline %d that is in the archive", a.Server.Host, line.Timeline, from.Timeline).
-		WithHint("it was restored from an older state: archive it into a repository of its own, and make a base backup there")
-}
-
-// leave marks that no more will come of the segment at hand.
-func (a *Archiver) leave() {
-	a.queue.mu.Lock()
-	defer a.queue.mu.Unlock()
-	if n := len(a.queue.waiting); n > 0 && !a.queue.waiting[n-1].whole {
-		a.queue.waiting[n-1].ended = true
-	}
-}
-
-func (a *Archiver) durable() postgres.LSN {
-	a.queue.mu.Lock()
-	defer a.queue.mu.Unlock()
-	return a.queue.durable
-}
-
 // flow is one stretch of the log that is being received.
 type flow struct {
 	a        *Archiver
