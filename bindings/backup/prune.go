@@ -6,6 +6,7 @@ import (
 
 	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
 	"github.com/webhost-systems/drhost/bindings/backup/logical"
+	"github.com/webhost-systems/drhost/bindings/backup/physical"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/fault"
 )
@@ -18,12 +19,13 @@ type pruneArgs struct {
 
 // Pruned is what became of the backups.
 type Pruned struct {
-	Kept    []Verdict `lua:"kept" doc:"What stays."`
-	Deleted []Verdict `lua:"deleted" doc:"What is gone, or would be."`
-	Bytes   int64     `lua:"bytes" doc:"Size of what is gone, or would be."`
-	Cleared int       `lua:"cleared" doc:"Attempts that left no backup, of which the rest was removed, or would be."`
-	Skipped []string  `lua:"skipped" doc:"What was left alone because somebody is at work on it, and who."`
-	DryRun  bool      `lua:"dry_run" doc:"Whether nothing was deleted."`
+	Kept     []Verdict `lua:"kept" doc:"What stays."`
+	Deleted  []Verdict `lua:"deleted" doc:"What is gone, or would be."`
+	Bytes    int64     `lua:"bytes" doc:"Size of what is gone, or would be."`
+	Cleared  int       `lua:"cleared" doc:"Attempts that left no backup, of which the rest was removed, or would be."`
+	Segments int       `lua:"segments" doc:"Segments of archived write-ahead logs that no kept copy of a cluster needs; they are gone, or would be."`
+	Skipped  []string  `lua:"skipped" doc:"What was left alone because somebody is at work on it, and who."`
+	DryRun   bool      `lua:"dry_run" doc:"Whether nothing was deleted."`
 }
 
 // Verdict is what becomes of one backup.
@@ -92,7 +94,7 @@ func (c *Client) pruneIn(ctx context.Context, at *catalogue.Catalogue, a pruneAr
 	if err != nil {
 		return out, err
 	}
-	decided, _ := catalogue.Retain(c.rules(), now, all, pinned)
+	decided, floors := catalogue.Retain(c.rules(), now, all, pinned)
 	goes := map[string][]catalogue.Decision{}
 	for _, d := range decided {
 		switch b := d.Backup; {
@@ -118,6 +120,13 @@ func (c *Client) pruneIn(ctx context.Context, at *catalogue.Catalogue, a pruneAr
 			continue
 		}
 		if err := c.pruneSubject(ctx, at, subject, goes[subject], cut, &out); err != nil {
+			return out, err
+		}
+	}
+	if a.Database == "" { // else bases that other rules would delete are still there
+		logs, err := physical.PruneLogs(ctx, at.Store, floors.Needs, a.DryRun)
+		out.Segments, out.Bytes = logs.Segments, out.Bytes+logs.Bytes
+		if err != nil {
 			return out, err
 		}
 	}

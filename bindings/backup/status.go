@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
+	"github.com/webhost-systems/drhost/bindings/backup/physical"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/fault"
 )
@@ -19,6 +21,9 @@ type Exposure struct {
 	Bytes      int64          `lua:"bytes" doc:"Their size."`
 	Verified   *time.Time     `lua:"verified" doc:"When one was last verified or restored with success; absent when never."`
 	Damaged    int            `lua:"damaged" doc:"How many are known to be damaged."`
+	Behind     int64          `lua:"behind" doc:"Bytes of the write-ahead log that were not yet in the repository; 0 without an archive."`
+	Archived   *time.Time     `lua:"archived" doc:"When the archiver of its write-ahead log last said how far it is; absent without an archive."`
+	Alarms     []string       `lua:"alarms" doc:"What the archiver needs somebody for."`
 	Incomplete int            `lua:"incomplete" doc:"Attempts that left no backup, or are under way."`
 }
 
@@ -50,6 +55,10 @@ func (c *Client) status(ctx context.Context, _ statusArgs) ([]Exposure, error) {
 		return of[database]
 	}
 	now := c.env.Clock.Now()
+	logs, err := physical.Exposures(ctx, at.Store, c.env.Clock)
+	if err != nil {
+		return nil, err
+	}
 	for _, s := range all {
 		e := get(s.Subject)
 		e.Backups++
@@ -61,6 +70,7 @@ func (c *Client) status(ctx context.Context, _ statusArgs) ([]Exposure, error) {
 		if e.Until == nil { // all is sorted, the newest comes first
 			until, age := s.Until, max(now.Sub(s.Until), 0).Round(time.Second)
 			e.Until, e.Age = &until, &age
+			e.goOn(s, logs)
 		}
 		if at := s.Checks.VerifiedAt; !at.IsZero() && (e.Verified == nil || at.After(*e.Verified)) {
 			e.Verified = &at
@@ -74,4 +84,23 @@ func (c *Client) status(ctx context.Context, _ statusArgs) ([]Exposure, error) {
 		plain[i] = *e
 	}
 	return plain, nil
+}
+
+// goOn takes the archived log into account that goes on from the newest copy of
+// a cluster.
+func (e *Exposure) goOn(b catalogue.Backup, logs []physical.Exposure) {
+	if b.Base == nil {
+		return
+	}
+	for _, l := range logs {
+		if l.System != b.Base.System {
+			continue
+		}
+		updated := l.Updated
+		e.Archived, e.Behind, e.Alarms = &updated, l.Behind, l.Words()
+		if l.Reaches(b.Base.Stop) && l.Until.After(*e.Until) {
+			until, age := l.Until, l.Age.Round(time.Second)
+			e.Until, e.Age = &until, &age
+		}
+	}
 }

@@ -92,7 +92,7 @@ func TestNoSilentPromotion(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	refused("a segment that is missing", middle.Name)
+	refused("a segment that is missing", "has a hole")
 	damage(whole)
 	if got, err := c.restored(repo, base, files, Target{}, "select count(*) from written"); err != nil || got[0] != "3500" {
 		t.Errorf("whole again: %v %v", got, err)

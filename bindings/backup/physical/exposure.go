@@ -3,9 +3,11 @@ package physical
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 	"github.com/webhost-systems/drhost/bindings/backup/store"
 	"github.com/webhost-systems/drhost/host/clock"
 )
@@ -22,6 +24,30 @@ type Exposure struct {
 	Dead    bool          // the archiver has not been heard of for longer than it is ever silent
 	Gaps    []Gap
 	Alarms  []string
+	at      postgres.LSN
+}
+
+// Reaches tells whether the log goes on without a gap from where a base backup
+// ends.
+func (e Exposure) Reaches(stop postgres.LSN) bool {
+	for _, g := range e.Gaps {
+		if g.To > stop {
+			return false
+		}
+	}
+	return e.at >= stop
+}
+
+// Words are what somebody has to do something about.
+func (e Exposure) Words() []string {
+	out := slices.Clone(e.Alarms)
+	for _, g := range e.Gaps {
+		out = append(out, fmt.Sprintf("the log from %s to %s is lost (%s): only a base backup made after it goes on", g.From, g.To, g.Reason))
+	}
+	if e.Dead {
+		out = append(out, "the archiver has not been heard of since "+e.Updated.UTC().Format(time.RFC3339))
+	}
+	return out
 }
 
 // silence is how long an archiver that is well is never silent.
@@ -61,7 +87,7 @@ func clusters(ctx context.Context, from store.Store) (systems []string, err erro
 // Exposure is what a head says now. A clock that runs behind the server's makes
 // it no smaller than nothing.
 func (h Head) Exposure(now time.Time) Exposure {
-	e := Exposure{System: h.System, Server: h.Server, Until: h.Until, Behind: h.Behind, Updated: h.Updated, Gaps: h.Gaps, Alarms: h.Alarms}
+	e := Exposure{System: h.System, Server: h.Server, Until: h.Until, Behind: h.Behind, Updated: h.Updated, Gaps: h.Gaps, Alarms: h.Alarms, at: h.Position}
 	e.Age = max(now.Sub(h.Until), 0)
 	e.Dead = h.Stopped || now.Sub(h.Updated) > silence
 	return e

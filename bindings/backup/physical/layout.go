@@ -184,7 +184,6 @@ type contents struct {
 	segments map[string]artifact.Record // by name
 	pieces   map[string][]Piece         // by the segment's name; without sums when the head does not know them
 	history  map[uint32]artifact.Record
-	stray    []string // objects of segments that no index lists
 }
 
 // Contents lists what there is.
@@ -198,7 +197,7 @@ func (l Log) contents(ctx context.Context) (*contents, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]Piece{}
+	known, listed := map[string]Piece{}, map[string]artifact.Record{}
 	if c.head != nil {
 		c.size = c.head.SegmentSize
 		for _, p := range c.head.Pieces {
@@ -219,7 +218,7 @@ func (l Log) contents(ctx context.Context) (*contents, error) {
 				c.size = x.SegmentSize
 			}
 			for _, r := range x.Segments {
-				c.segments[r.Plain()] = r
+				listed[r.Name] = r
 			}
 		case isPiece:
 			if p, ok := known[name]; ok {
@@ -234,7 +233,16 @@ func (l Log) contents(ctx context.Context) (*contents, error) {
 				c.history[uint32(t)] = r
 			}
 		case segmentName.MatchString(plain):
-			c.stray = append(c.stray, i.Name)
+			c.segments[plain] = r
+		}
+	}
+	// A segment that an index lists and that is gone is a hole. One that no
+	// index lists was being stored when the archiver died: it is stored again.
+	for plain, r := range c.segments {
+		if sums, ok := listed[r.Name]; ok {
+			c.segments[plain] = sums
+		} else {
+			delete(c.segments, plain)
 		}
 	}
 	return c, nil
