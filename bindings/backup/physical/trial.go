@@ -89,7 +89,7 @@ func (l *Laid) trialSettings(socket string) ([]string, error) {
 		}
 	}
 	set := []string{"config_file=" + filepath.Join(socket, "postgresql.conf"), "hba_file=" + filepath.Join(socket, "pg_hba.conf"), "ident_file=" + filepath.Join(socket, "pg_ident.conf"),
-		"listen_addresses=", "unix_socket_directories=" + socket, "unix_socket_permissions=0700", "port=" + strconv.Itoa(trialPort), "external_pid_file=",
+		"listen_addresses=", "unix_socket_directories=" + socket, "unix_socket_permissions=0700", "port=" + strconv.Itoa(trialPort), "external_pid_file=" + filepath.Join(socket, "pid"),
 		"restore_command=false", "archive_mode=off", "archive_command=", "archive_library=", "archive_cleanup_command=", "recovery_end_command=",
 		"shared_preload_libraries=", "session_preload_libraries=", "local_preload_libraries=", "ssl=off", "logging_collector=off", "log_destination=stderr",
 		"hot_standby=off", "fsync=off", "full_page_writes=off", "autovacuum=off", "max_connections=10", "shared_buffers=128MB", "max_wal_size=4GB",

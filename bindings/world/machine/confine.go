@@ -28,7 +28,7 @@ func confined(version, outside string) []string {
 		"hba_file=" + filepath.Join(outside, "pg_hba.conf"), "ident_file=" + filepath.Join(outside, "pg_ident.conf"),
 		"restore_command=false", "archive_cleanup_command=", "recovery_end_command=", "archive_mode=off", "archive_command=",
 		"shared_preload_libraries=", "session_preload_libraries=", "local_preload_libraries=", "dynamic_library_path=$libdir", "jit=off", "jit_provider=llvmjit",
-		"ssl=off", "ssl_passphrase_command=", "listen_addresses=", "external_pid_file=", "logging_collector=off", "log_destination=stderr",
+		"ssl=off", "ssl_passphrase_command=", "listen_addresses=", "external_pid_file=" + filepath.Join(outside, "pid"), "logging_collector=off", "log_destination=stderr",
 		"primary_conninfo=", "port=5432", "unix_socket_permissions=0777",
 	}
 	if major, err := strconv.Atoi(version); err == nil && major >= 15 {
