@@ -11,6 +11,7 @@ import (
 	"github.com/webhost-systems/drhost/bindings"
 	"github.com/webhost-systems/drhost/bindings/backup"
 	"github.com/webhost-systems/drhost/bindings/pg"
+	"github.com/webhost-systems/drhost/bindings/ssh"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/config"
@@ -48,7 +49,7 @@ func newSimulated(t *testing.T) *simulated {
 		t.Fatal(err)
 	}
 	scaled := clock.Scaled{Factor: 1000}
-	s := &simulated{t: t, sim: sim, clients: map[string]any{}, hosts: map[string]string{}, modules: map[string]*binding.Module{"backup": backup.Module(), "pg": pg.Module()}}
+	s := &simulated{t: t, sim: sim, clients: map[string]any{}, hosts: map[string]string{}, modules: map[string]*binding.Module{"backup": backup.Module(), "pg": pg.Module(), "ssh": ssh.Module()}}
 	for _, db := range d.Databases {
 		s.hosts[db.Server] = db.Host
 	}
@@ -155,4 +156,23 @@ func TestAClusterMovesToAnotherMachine(t *testing.T) {
 	if _, err := s.call("backup.restore_cluster", "key-other", map[string]any{"id": made["id"], "host": to, "before_xid": 4_000_000.0}); err == nil || !strings.Contains(err.Error(), "no transaction") {
 		t.Error(err)
 	}
+	// A server that does not start leaves things as they were.
+	run := func(command string) string {
+		out := s.must("ssh.run", "", map[string]any{"host": to, "command": command})
+		text, _ := out["stdout"].(string)
+		return text
+	}
+	run("pg_ctlcluster 15 main stop; rm /var/log/postgresql.log; mkdir /var/log/postgresql.log")
+	before := run("cat /var/lib/postgresql/15/main/drhost_restored; ls /var/lib/postgresql/15")
+	if _, err := s.call("backup.restore_cluster", "key-third", map[string]any{"id": made["id"], "host": to}); err == nil || !strings.Contains(err.Error(), "does not start") {
+		t.Error(err)
+	}
+	if after := run("cat /var/lib/postgresql/15/main/drhost_restored; ls /var/lib/postgresql/15"); !strings.HasPrefix(after, "key-restore\n") || !strings.Contains(after, "main.failed-") || strings.Count(after, "main.damaged-") != strings.Count(before, "main.damaged-") {
+		t.Errorf("%q, before %q", after, before)
+	}
+	run("rmdir /var/log/postgresql.log; pg_ctlcluster 15 main start")
+	wait("the old one is well", func() bool {
+		_, err := s.call("pg.query", "", map[string]any{"host": to, "database": "webhost_prod", "sql": "select 1 as n"})
+		return err == nil
+	})
 }

@@ -24,6 +24,13 @@
 ---@field label? string What to call it: "before the migration".
 ---@field within? drhost.Duration How long it may take. Default: 1h.
 
+---Arguments of backup.create_cluster.
+---@class (exact) backup.create_cluster.args
+---@field host string Name or address of the server, with :port when it is not the configured one.
+---@field cluster string What its backups are called, whatever the server's address is by then: "hobby-1".
+---@field label? string What to call it: "before the migration".
+---@field within? drhost.Duration How long it may take. Default: 4h.
+
 ---Arguments of backup.list.
 ---@class (exact) backup.list.args
 ---@field database? string Only backups of this database.
@@ -45,6 +52,7 @@
 ---Arguments of backup.verify.
 ---@class (exact) backup.verify.args
 ---@field id string Backup to verify, from backup.list or backup.newest.
+---@field depth? "sums"|"read"|"restored" How deep: "read" when not given. "restored" is for the copy of a cluster: a server recovers from it, in a folder of this machine that is removed afterwards.
 ---@field within? drhost.Duration How long it may take. Default: 1h.
 
 ---@class (exact) backup.Restored
@@ -66,11 +74,32 @@
 ---@field replace? boolean Whether a database that holds tables may be replaced. It is kept under another name. Default: false.
 ---@field within? drhost.Duration How long it may take. Default: 4h.
 
+---@class (exact) backup.RestoredCluster
+---@field data_until drhost.Moment Up to when its data reaches: what came later is lost.
+---@field last_commit? drhost.Moment When the last transaction that is in committed; absent when none did behind the base backup.
+---@field position string Where in the write-ahead log the recovery ended.
+---@field databases string[] The databases in it.
+---@field folder string Its data folder.
+---@field kept? string Folder of the cluster that was there before.
+---@field elapsed drhost.Duration How long it took.
+
+---Arguments of backup.restore_cluster.
+---@class (exact) backup.restore_cluster.args
+---@field id string Copy of a cluster to restore, from backup.newest or backup.list.
+---@field host? string Machine that is reached by SSH, with PostgreSQL as Debian packages it. Its cluster is stopped, moved aside and kept.
+---@field folder? string Instead of a machine: an empty folder of this one. No server is started.
+---@field cluster? string Name of the cluster there, when there are several of one version: "main".
+---@field time? drhost.Moment Restore what had committed by then, and nothing later; everything there is when not given.
+---@field before_xid? integer Restore everything up to just before this transaction committed.
+---@field point? string Restore everything up to this named restore point.
+---@field within? drhost.Duration How long it may take. Default: 4h.
+
 ---@class (exact) backup.Pruned
 ---@field kept backup.Verdict[] What stays.
 ---@field deleted backup.Verdict[] What is gone, or would be.
 ---@field bytes integer Size of what is gone, or would be.
 ---@field cleared integer Attempts that left no backup, of which the rest was removed, or would be.
+---@field segments integer Segments of archived write-ahead logs that no kept copy of a cluster needs; they are gone, or would be.
 ---@field skipped string[] What was left alone because somebody is at work on it, and who.
 ---@field dry_run boolean Whether nothing was deleted.
 
@@ -96,6 +125,9 @@
 ---@field bytes integer Their size.
 ---@field verified? drhost.Moment When one was last verified or restored with success; absent when never.
 ---@field damaged integer How many are known to be damaged.
+---@field behind integer Bytes of the write-ahead log that were not yet in the repository; 0 without an archive.
+---@field archived? drhost.Moment When the archiver of its write-ahead log last said how far it is; absent without an archive.
+---@field alarms string[] What the archiver needs somebody for.
 ---@field incomplete integer Attempts that left no backup, or are under way.
 
 ---Arguments of backup.status.
@@ -114,6 +146,16 @@ local backup = {}
 ---@param args backup.create.args
 ---@return backup.Backup
 function backup.create(args) end
+
+---Copy a whole server, all its databases and roles, by PostgreSQL's own base backup: compressed by the server, encrypted when there are recipients, and summed. It restores several times as fast as a dump, and with `drhost backup archive` running to any moment since. It needs the same major version of PostgreSQL. The manifest comes last; whatever goes wrong before leaves no backup.
+---
+---Changes something. Raises not_found, denied, invalid, conflict, unavailable, timeout, exhausted, failed.
+---```lua
+---backup.create_cluster { host = "203.0.113.10", cluster = "hobby-1" }
+---```
+---@param args backup.create_cluster.args
+---@return backup.Backup
+function backup.create_cluster(args) end
 
 ---The backups in the repository, newest first.
 ---
@@ -154,6 +196,16 @@ function backup.verify(args) end
 ---@param args backup.restore.args
 ---@return backup.Restored
 function backup.restore(args) end
+
+---Restore the copy of a cluster, and the archived log behind it, on a machine: beside the cluster that is there, which is then stopped, moved aside and kept. The log is read to its end before anything is touched; a hole or a damaged segment is refused. PostgreSQL is told the exact place to recover to and does not start when it cannot get there. If the restored cluster does not come up, the old one is back in its place, stopped.
+---
+---Changes something. Raises not_found, denied, invalid, conflict, failed, unavailable, timeout, exhausted.
+---```lua
+---backup.restore_cluster { id = "20260228T030000Z-0a1b2c3d", host = "203.0.113.11", time = "2026-02-28T11:59:00Z" }
+---```
+---@param args backup.restore_cluster.args
+---@return backup.RestoredCluster
+function backup.restore_cluster(args) end
 
 ---Delete the backups that no rule of the settings keeps (30 days, and `keep`), and the rest of attempts that were cut off. Never the last good one of a database, nor the last that was verified, nor one that is being read, nor what another one needs.
 ---
