@@ -59,7 +59,7 @@ type notes struct {
 // pauses are how long to wait after what failed.
 const (
 	shortestPause = time.Second
-	longestPause  = 30 * time.Second
+	longestPause  = 10 * time.Second
 )
 
 // Run archives until ctx ends, or until it is of no use: the settings are

@@ -193,12 +193,28 @@ func (f *flow) mark(at postgres.LSN, sent time.Time) {
 	if before.IsZero() {
 		return
 	}
-	if n := len(q.marks); n > 0 && (q.marks[n-1].at == at || before.Sub(q.marks[n-1].when) < 100*time.Millisecond) {
-		q.marks[n-1] = sample{at, before}
+	n := len(q.marks)
+	if n > 0 && q.marks[n-1].at == at {
+		q.marks[n-1].when = before // nothing came in between
 		return
 	}
-	q.marks = append(q.marks, sample{at, before})
+	gap := closeMarks
+	if n > 1000 { // the repository takes nothing, perhaps for days
+		gap = farMarks
+	}
+	// One that stands is never moved on: a server that never rests would move
+	// it before the repository, for ever.
+	if n == 0 || before.Sub(q.marks[n-1].when) >= gap {
+		q.marks = append(q.marks, sample{at, before})
+	}
 }
+
+// closeMarks and farMarks are how far apart the moments are that are
+// remembered.
+const (
+	closeMarks = 100 * time.Millisecond
+	farMarks   = 10 * time.Second
+)
 
 // write puts bytes into the spool and goes to the next segment where one ends.
 func (f *flow) write(ctx context.Context, at postgres.LSN, data []byte) error {
