@@ -40,7 +40,8 @@ var list = binding.Func[*Client, listArgs, []Backup]{
 }
 
 type newestArgs struct {
-	Database string    `lua:"database" doc:"Database it has to hold."`
+	Database string    `lua:"database,optional" doc:"Database it has to hold."`
+	Cluster  string    `lua:"cluster,optional" doc:"Instead: what the copies of the cluster are called that are looked for."`
 	Label    string    `lua:"label,optional" doc:"Only backups made under this label, such as the name of the server."`
 	Before   time.Time `lua:"before,optional" doc:"Only backups whose data ends before this moment, for damage that crept in earlier."`
 	Verified bool      `lua:"verified" default:"false" doc:"Only backups that were verified or restored with success."`
@@ -48,14 +49,20 @@ type newestArgs struct {
 
 var newest = binding.Func[*Client, newestArgs, Backup]{
 	Name: "newest", Effect: binding.Reads,
-	Doc:     "The newest backup of a database that is not known to be damaged.",
+	Doc:     "The newest backup of a database, or copy of a cluster, that is not known to be damaged.",
 	Raises:  []fault.Kind{fault.NotFound, fault.Invalid, fault.Denied},
 	Example: `backup.newest { database = "webhost_prod", before = "2026-02-28T03:00:00Z" }`,
-	Target:  "database",
 	Call:    (*Client).newest,
 }
 
 func (c *Client) newest(ctx context.Context, a newestArgs) (Backup, error) {
+	if (a.Database == "") == (a.Cluster == "") {
+		return Backup{}, fault.New(fault.Invalid, "one of `database` and `cluster` is needed, and not both").WithOp("find the newest backup")
+	}
+	kind, subject := catalogue.Logical, a.Database
+	if a.Cluster != "" {
+		kind, subject = catalogue.Physical, a.Cluster
+	}
 	at, err := c.repository(ctx)
 	if err != nil {
 		return Backup{}, err
@@ -69,7 +76,8 @@ func (c *Client) newest(ctx context.Context, a newestArgs) (Backup, error) {
 	damaged, later, unverified, unlabelled := 0, 0, 0, 0
 	for _, s := range all {
 		switch {
-		case s.Subject != a.Database || s.Kind != catalogue.Logical && !s.Damaged():
+		case s.Kind != kind && !s.Damaged():
+		case s.Subject != subject:
 			others = append(others, s.Subject)
 		case a.Label != "" && s.Label != a.Label:
 			unlabelled++
@@ -83,8 +91,8 @@ func (c *Client) newest(ctx context.Context, a newestArgs) (Backup, error) {
 			return show(at, s, c.env.Clock.Now()), nil
 		}
 	}
-	f := fault.New(fault.NotFound, "there is no such backup of %q in %s", a.Database, at.Store.Place()).WithOp("find the newest backup")
-	near := binding.Nearest(a.Database, others)
+	f := fault.New(fault.NotFound, "there is no such backup of %q in %s", subject, at.Store.Place()).WithOp("find the newest backup")
+	near := binding.Nearest(subject, others)
 	switch {
 	case damaged+later+unverified+unlabelled > 0:
 		f = f.WithHint("%d later than `before`, %d not verified, %d damaged, %d of another label: see backup.list", later, unverified, damaged, unlabelled)

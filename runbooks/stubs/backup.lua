@@ -38,7 +38,8 @@
 
 ---Arguments of backup.newest.
 ---@class (exact) backup.newest.args
----@field database string Database it has to hold.
+---@field database? string Database it has to hold.
+---@field cluster? string Instead: what the copies of the cluster are called that are looked for.
 ---@field label? string Only backups made under this label, such as the name of the server.
 ---@field before? drhost.Moment Only backups whose data ends before this moment, for damage that crept in earlier.
 ---@field verified? boolean Only backups that were verified or restored with success. Default: false.
@@ -167,7 +168,7 @@ function backup.create_cluster(args) end
 ---@return backup.Backup[]
 function backup.list(args) end
 
----The newest backup of a database that is not known to be damaged.
+---The newest backup of a database, or copy of a cluster, that is not known to be damaged.
 ---
 ---Reads only. Raises not_found, invalid, denied.
 ---```lua

@@ -256,7 +256,7 @@ func (a *Archiver) inUse(ctx context.Context) error {
 }
 
 // beat is how often the head is written at least.
-func (a *Archiver) beat() time.Duration { return max(4*a.Every, 10*time.Second) }
+func (a *Archiver) beat() time.Duration { return max(2*a.Every, 4*time.Second) }
 
 // load puts what an earlier process left in the spool into the queue.
 func (a *Archiver) load(head Head) error {

@@ -127,7 +127,7 @@ func (m *Machine) Slots(ctx context.Context) ([]Slot, error) {
 	out, err := m.Run(ctx, nil, "pg_lsclusters", "--no-header")
 	if fault.KindOf(err) == fault.Invalid {
 		return nil, fault.New(fault.Invalid, "%s has no pg_lsclusters: PostgreSQL is not installed there as Debian packages it", m.Host).
-			WithHint("apt-get install postgresql, or restore into a folder with backup.restore_folder")
+			WithHint("apt-get install postgresql, or restore into a folder of this machine with `folder`")
 	}
 	if err != nil {
 		return nil, err

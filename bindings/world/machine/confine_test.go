@@ -114,4 +114,3 @@ func TestAClusterOfAnotherServerIsNotServed(t *testing.T) {
 		t.Errorf("nobody says why: %v", err)
 	}
 }
-
