@@ -3,6 +3,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -244,27 +245,50 @@ func (h *Host) std() map[string]sandbox.Source {
 
 // readSource reads a Lua file and names it the way the operator did.
 func readSource(path string) (sandbox.Source, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+	info, err := os.Stat(path)
+	switch {
+	case path == "":
+		return sandbox.Source{}, Usage(errors.New("the name of the file is empty"))
+	case errors.Is(err, os.ErrNotExist):
 		return sandbox.Source{}, Usage(fmt.Errorf("there is no file %s%s", path, nearFile(path)))
-	}
-	if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
+	case err != nil:
+		return sandbox.Source{}, Usage(err)
+	case info.IsDir():
 		return sandbox.Source{}, Usage(fmt.Errorf("%s is a folder; name a file in it%s", path, nearFile(filepath.Join(path, "x"))))
-	}
-	if err == nil && filepath.Ext(path) != ".lua" {
+	case filepath.Ext(path) != ".lua":
 		return sandbox.Source{}, Usage(fmt.Errorf("%s is no Lua file: the names of runbooks and drills end in .lua", path))
+	case !info.Mode().IsRegular(): // reading a pipe would wait, and no Ctrl-C would end it
+		return sandbox.Source{}, Usage(fmt.Errorf("%s is no regular file; name a file that holds the runbook", path))
 	}
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return sandbox.Source{}, Usage(err)
 	}
+	if why := noText(text); why != "" {
+		return sandbox.Source{}, Usage(fmt.Errorf("%s %s", path, why))
+	}
 	return sandbox.Source{File: path, Text: text}, nil
+}
+
+// noText tells why text cannot be a script's, where the parser would only
+// complain of a byte.
+func noText(text []byte) string {
+	switch {
+	case bytes.HasPrefix(text, []byte("\xef\xbb\xbf")):
+		return "begins with a byte order mark; save it as UTF-8 without one"
+	case bytes.HasPrefix(text, []byte("\xff\xfe")), bytes.HasPrefix(text, []byte("\xfe\xff")):
+		return "is UTF-16; save it as UTF-8"
+	case bytes.IndexByte(text, 0) >= 0:
+		return "holds zero bytes: it is no text, or it is damaged"
+	}
+	return ""
 }
 
 func nearFile(path string) string {
 	entries, _ := os.ReadDir(filepath.Dir(path))
 	var names []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".lua") {
+		if strings.HasSuffix(e.Name(), ".lua") && e.Name() != filepath.Base(path) { // a dangling link is there, and leads nowhere
 			names = append(names, e.Name())
 		}
 	}
