@@ -18,10 +18,11 @@ var pageCSS string
 func HTML(w io.Writer, r *Run) error {
 	page, err := template.New("page").Funcs(template.FuncMap{
 		"line": oneLine, "stamp": stamp, "target": target, "result": changeResult,
-		"facts": func(m map[string]any) string { return oneLine(facts(m)) },
-		"mark":  func(n *Node) string { return markOf(n).sign },
-		"title": func(n *Node) string { return (&printer{}).title(n) },
-		"shown": func(n *Node) bool { return !quiet(n) },
+		"facts":    func(m map[string]any) string { return oneLine(facts(m)) },
+		"evidence": func(e Evidence) string { return oneLine(e.said()) },
+		"mark":     func(n *Node) string { return markOf(n).sign },
+		"title":    func(n *Node) string { return (&printer{}).title(n) },
+		"shown":    func(n *Node) bool { return !quiet(n) },
 		"took": func(n *Node) string {
 			if n.Form == "note" || n.State == "unknown" {
 				return ""

@@ -235,11 +235,7 @@ func (p page) evidence() {
 	}
 	p.say("\n## Evidence\n")
 	for _, e := range p.Evidence {
-		text := prose(e.Text)
-		if len(e.Facts) > 0 {
-			text += " (" + prose(facts(e.Facts)) + ")"
-		}
-		p.say("- %s: %s", stamp(e.At), text)
+		p.say("- %s: %s", stamp(e.At), prose(e.said()))
 	}
 }
 
