@@ -205,7 +205,8 @@ func (p *project) environment(name string, c clock.Clock) (*environment, error) 
 // found here, before anything is called.
 func (h *Host) clients(env *environment, modules []string, resolve binding.Resolver, dir string) (map[string]any, error) {
 	clients := map[string]any{}
-	var lacking []string
+	var lacking []string // each once, however many modules lack it
+	lackedBy := map[string][]string{}
 	for _, name := range modules {
 		client, err := h.Catalog.Module(name).Open(binding.Env{Name: env.name, Simulated: env.simulated,
 			Settings: env.settings[name], Net: env.net, Clock: env.clock, Secret: resolve, Dir: dir})
@@ -214,13 +215,20 @@ func (h *Host) clients(env *environment, modules []string, resolve binding.Resol
 			return nil, Usage(fmt.Errorf("denied: module %s: %w. Nothing was called", name, err))
 		}
 		if err != nil {
-			lacking = append(lacking, fmt.Sprintf("module %s: %s", name, fault.As(err).Message))
+			what := fault.As(err).Message
+			if lackedBy[what] == nil {
+				lacking = append(lacking, what)
+			}
+			lackedBy[what] = append(lackedBy[what], name)
 			continue
 		}
 		clients[name] = client
 	}
 	if len(lacking) > 0 {
 		closeAll(clients)
+		for i, what := range lacking {
+			lacking[i] = what + " (for " + strings.Join(lackedBy[what], " and ") + ")"
+		}
 		return nil, Usage(fmt.Errorf("environment %q lacks what the runbook needs: %s. Nothing was called. To try the runbook without any account, use `drhost drill runbooks/drills`",
 			env.name, strings.Join(lacking, "; ")))
 	}
