@@ -38,14 +38,16 @@ const (
 type Store struct {
 	state string
 	clock clock.Clock
-	// append opens the journal for appending; tests put a failing disk here.
-	append func(path string) (file, error)
+	disk  Disk
 }
 
 // New returns the store over the folder state, which is made by the first
 // Create. Times of records come from c.
-func New(state string, c clock.Clock) *Store {
-	return &Store{state: state, clock: c, append: openAppend}
+func New(state string, c clock.Clock) *Store { return On(System{}, state, c) }
+
+// On is New over a disk of the caller's.
+func On(disk Disk, state string, c clock.Clock) *Store {
+	return &Store{state: state, clock: c, disk: disk}
 }
 
 var _ journal.Store = (*Store)(nil)
@@ -67,10 +69,10 @@ func (s *Store) Create(ctx context.Context, run string, by journal.Holder) (jour
 	if !validRun.MatchString(run) {
 		return nil, fmt.Errorf("create run %q: an id is made of letters, digits, dots, dashes and underscores", run)
 	}
-	if err := makeFolders(filepath.Join(s.state, runsFolder)); err != nil {
+	if err := makeFolders(s.disk, filepath.Join(s.state, runsFolder)); err != nil {
 		return nil, fmt.Errorf("create run %s: %w", run, err)
 	}
-	if err := os.Mkdir(s.Path(run), 0o700); errors.Is(err, fs.ErrExist) {
+	if err := s.disk.Mkdir(s.Path(run)); errors.Is(err, fs.ErrExist) {
 		return nil, fmt.Errorf("create run %s: %w", run, journal.ErrExists)
 	} else if err != nil {
 		return nil, fmt.Errorf("create run %s: %w", run, err)
@@ -89,20 +91,17 @@ func (s *Store) Create(ctx context.Context, run string, by journal.Holder) (jour
 }
 
 func (s *Store) startFile(l *log) error {
-	made, err := os.OpenFile(s.journal(l.run), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	err := s.disk.Make(s.journal(l.run))
 	if err != nil {
 		return err
 	}
-	if err := made.Close(); err != nil {
-		return err
-	}
-	if l.file, err = s.append(s.journal(l.run)); err != nil {
+	if l.file, err = s.disk.Append(s.journal(l.run)); err != nil {
 		return err
 	}
 	if err := l.file.Sync(); err != nil {
 		return errors.Join(err, l.file.Close())
 	}
-	if err := errors.Join(syncFolder(s.Path(l.run)), syncFolder(filepath.Dir(s.Path(l.run)))); err != nil {
+	if err := errors.Join(s.disk.SyncFolder(s.Path(l.run)), s.disk.SyncFolder(filepath.Dir(s.Path(l.run)))); err != nil {
 		return errors.Join(err, l.file.Close())
 	}
 	return nil
@@ -146,11 +145,11 @@ func (s *Store) takeOver(run string, by journal.Holder, lease *lease) (*log, err
 		return nil, err
 	}
 	if len(tail.Torn) > 0 {
-		if err := cutTail(s.journal(run), tail.Offset); err != nil {
+		if err := s.disk.Cut(s.journal(run), tail.Offset); err != nil {
 			return nil, err
 		}
 	}
-	if l.file, err = s.append(s.journal(run)); err != nil {
+	if l.file, err = s.disk.Append(s.journal(run)); err != nil {
 		return nil, err
 	}
 	if err := l.announce(by, tail); err != nil {

@@ -24,7 +24,7 @@ type log struct {
 	epoch int64
 
 	mu      sync.Mutex
-	file    file
+	file    File
 	records []journal.Record // present when the run was opened
 	buf     []byte           // reused for lines
 	seq     int64
