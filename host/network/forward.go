@@ -8,11 +8,14 @@ import (
 	"sync"
 )
 
-// forward opens a loopback port that leads to address by dial. Connections
+// Dial connects, as binding.Network has it.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// Forward opens a loopback port that leads to address by dial. Connections
 // that dial cannot make are reset. It ends, with every open connection, when
 // ctx does or by the function it returns, which waits until all is closed and
 // may be called more than once.
-func forward(ctx context.Context, address string, dial dialFunc) (string, func(), error) {
+func Forward(ctx context.Context, address string, dial Dial) (string, func(), error) {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return "", nil, fmt.Errorf("forward to %s: %w", address, err)
 	}
@@ -36,7 +39,7 @@ func forward(ctx context.Context, address string, dial dialFunc) (string, func()
 
 type forwarder struct {
 	address string
-	dial    dialFunc
+	dial    Dial
 	busy    sync.WaitGroup
 
 	mu     sync.Mutex

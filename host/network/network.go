@@ -46,12 +46,10 @@ func (s *system) LookupHost(ctx context.Context, name string) ([]string, error) 
 func (s *system) Transport() http.RoundTripper { return s.transport }
 
 func (s *system) Forward(ctx context.Context, address string) (string, func(), error) {
-	return forward(ctx, address, s.Dial)
+	return Forward(ctx, address, s.Dial)
 }
 
-type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
-
-func newTransport(dial dialFunc) *http.Transport {
+func newTransport(dial Dial) *http.Transport {
 	return &http.Transport{
 		DialContext:           dial,
 		ForceAttemptHTTP2:     true,

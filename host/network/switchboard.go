@@ -223,7 +223,7 @@ func fourFirst(hosts []string) []string {
 func (s *switchboard) Transport() http.RoundTripper { return s.transport }
 
 func (s *switchboard) Forward(ctx context.Context, address string) (string, func(), error) {
-	return forward(ctx, address, s.Dial)
+	return Forward(ctx, address, s.Dial)
 }
 
 // metered adds what a simulated provider cut off its latency to the meter of

@@ -20,6 +20,17 @@ type Options struct {
 	Boot     time.Duration // from power to answering; 15 s when 0 (assumed: a small cloud server with Debian)
 	Shutdown time.Duration // from the ACPI button to off; 3 s when 0 (assumed)
 	Password string        // of the database role postgres
+	Ran      func(Command) // told of every command that came by SSH, when it has ended; may be nil
+}
+
+// Command is one that came by SSH.
+type Command struct {
+	Time   time.Time `json:"time"` // when it began
+	Server string    `json:"server"`
+	User   string    `json:"user"`
+	Text   string    `json:"text"`
+	Exit   int       `json:"exit"`
+	Stdout string    `json:"stdout,omitempty"` // the first 64 KiB
 }
 
 // Spec is what a machine is made of.

@@ -72,15 +72,20 @@ func (s *Store) Create(ctx context.Context, run string, by journal.Holder) (jour
 	if err := makeFolders(s.disk, filepath.Join(s.state, runsFolder)); err != nil {
 		return nil, fmt.Errorf("create run %s: %w", run, err)
 	}
-	if err := s.disk.Mkdir(s.Path(run)); errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("create run %s: %w", run, journal.ErrExists)
-	} else if err != nil {
+	if err := s.disk.Mkdir(s.Path(run)); err != nil && (!errors.Is(err, fs.ErrExist) || s.exists(run) == nil) {
+		if errors.Is(err, fs.ErrExist) {
+			err = journal.ErrExists
+		}
 		return nil, fmt.Errorf("create run %s: %w", run, err)
 	}
+	// A folder without a journal is what a creation left that died on its way.
 	by.Epoch = 1
 	lease, err := takeLease(s.Path(run), by)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create run %s: %w", run, err), os.RemoveAll(s.Path(run)))
+		return nil, fmt.Errorf("create run %s: %w", run, err)
+	}
+	if s.exists(run) == nil { // somebody else was faster
+		return nil, errors.Join(fmt.Errorf("create run %s: %w", run, journal.ErrExists), lease.release())
 	}
 	l := &log{run: run, clock: s.clock, lease: lease, epoch: 1, prev: journal.Genesis(run)}
 	if err := s.startFile(l); err != nil {

@@ -225,3 +225,28 @@ func kinds(records []journal.Record) string {
 	}
 	return strings.Join(out, " ")
 }
+
+// TestHalfACreationIsNoRun: a creation that died after it made the folder does
+// not keep the id for ever.
+func TestHalfACreationIsNoRun(t *testing.T) {
+	s := New(t.TempDir(), clock.System{})
+	if err := os.MkdirAll(s.Path("run-1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := s.Create(t.Context(), "run-1", journal.Holder{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Append(journal.Note, 1, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if records, err := s.Read(t.Context(), "run-1"); err != nil || len(records) != 1 {
+		t.Errorf("%d records, %v", len(records), err)
+	}
+	if _, err := s.Create(t.Context(), "run-1", journal.Holder{}); !errors.Is(err, journal.ErrExists) {
+		t.Errorf("creating it once more: %v", err)
+	}
+}
