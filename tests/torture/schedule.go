@@ -81,7 +81,6 @@ type dying struct {
 // through lets the run die and resumes it until it comes to its end. It
 // returns why it does not, or "".
 func (d *dying) through(ctx context.Context) (stuck string, err error) {
-	ends := 0
 	for {
 		if err := ctx.Err(); err != nil {
 			return "", err
@@ -92,12 +91,8 @@ func (d *dying) through(ctx context.Context) (stuck string, err error) {
 			return "", err
 		}
 		if last.End != nil {
-			if last.End.Exit == 0 {
-				return "", nil
-			}
-			if plan.Death != "" && ends < 3 && strings.Contains(last.End.Message, "is held by") {
-				ends++
-				continue
+			if done, err := d.done(ctx); err != nil || done {
+				return "", err
 			}
 			return fmt.Sprintf("exit %d: %s", last.End.Exit, last.End.Message), nil
 		}
@@ -108,6 +103,28 @@ func (d *dying) through(ctx context.Context) (stuck string, err error) {
 			return fmt.Sprintf("%d lives brought nothing new; the last died at %q", without, d.at), err
 		}
 	}
+}
+
+// done tells whether the journal says that the run, or its undo, is done. A
+// life that died after that is told that there is nothing to resume.
+func (d *dying) done(ctx context.Context) (bool, error) {
+	all, err := d.trial.records(ctx)
+	if err != nil {
+		return false, err
+	}
+	kind := journal.RunFinished
+	if d.verb == verbUndo {
+		kind = journal.UndoFinished
+	}
+	for _, r := range all {
+		if r.Kind != kind {
+			continue
+		}
+		if end, err := journal.Decode[journal.Finished](r); err != nil || end.Result == "done" {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // idles tells whether lives pass and nothing comes of them.

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/webhost-systems/drhost/host"
-	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/journal"
 	"github.com/webhost-systems/drhost/host/journal/filestore"
@@ -169,60 +168,6 @@ func (t *trial) listen(ctx context.Context, from io.Reader, to io.Writer, last *
 			return err
 		}
 	}
-}
-
-// look is what an operator finds who looks where the host says. What nobody
-// can find out stays unknown.
-func (t *trial) look(ctx context.Context, l lost) (found, error) {
-	if l.Call != "ssh.run" {
-		return found{}, nil
-	}
-	ran, err := t.ran()
-	if err != nil {
-		return found{}, err
-	}
-	known, err := t.answered(ctx, l.Says)
-	if err != nil {
-		return found{}, err
-	}
-	for _, c := range ran {
-		if !strings.HasPrefix(l.Says, "run "+c.Text+" on ") || !t.named(c.Server, strings.TrimPrefix(l.Says, "run "+c.Text+" on ")) {
-			continue
-		}
-		if known--; known < 0 {
-			result, err := json.Marshal(map[string]any{"exit": c.Exit, "stdout": c.Stdout, "stderr": ""})
-			return found{Landed: binding.Yes, Result: result}, err
-		}
-	}
-	return found{Landed: binding.No}, nil
-}
-
-// answered counts the outcomes of calls that say the same.
-func (t *trial) answered(ctx context.Context, says string) (n int, err error) {
-	records, err := t.records(ctx)
-	if err != nil {
-		return 0, err
-	}
-	told := map[string]string{}
-	for _, r := range records {
-		switch r.Kind {
-		case journal.CallIntent:
-			in, err := journal.Decode[journal.Intent](r)
-			if err != nil {
-				return 0, err
-			}
-			told[in.Key] = in.Says
-		case journal.CallOutcome:
-			out, err := journal.Decode[journal.Outcome](r)
-			if err != nil {
-				return 0, err
-			}
-			if told[out.Key] == says {
-				n++
-			}
-		}
-	}
-	return n, nil
 }
 
 func tail(text string) string { return text[max(0, len(text)-2000):] }
