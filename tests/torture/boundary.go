@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"strings"
 	"sync"
 	"syscall"
 )
@@ -25,9 +26,13 @@ type Plan struct {
 	Seed  int64          `json:"seed,omitempty"`  // which they are
 }
 
-// often is how many times a boundary that comes again within one life counts
-// as another one: a poll comes by the same request for as long as it takes.
-const often = 3
+// How many times a boundary that comes again within one life counts as another
+// one: a poll comes by the same request for as long as it takes, a mutation
+// only for as long as it changes something.
+const (
+	oftenLooking  = 3
+	oftenChanging = 6
+)
 
 // chosen tells whether to die at the n-th boundary of this life, called name
 // and passed for the times-th time in it.
@@ -41,6 +46,10 @@ func (p Plan) chosen(n int, name string, times int) (key string, die bool) {
 		return key, false
 	case p.At > 0:
 		return key, n == p.At
+	}
+	often := oftenLooking
+	if strings.Contains(name, changing) {
+		often = oftenChanging
 	}
 	return key, times <= often && p.Seen[key] < p.Times && p.chance(key) >= p.Skip
 }

@@ -15,7 +15,7 @@ import (
 type Trial struct {
 	Drill    string // path in the working folder
 	Undo     bool   // let the run live, and its undo die
-	Schedule string // each, twice, some, early, single
+	Schedule string // one of Schedules
 	Death    string // kill, power, torn, or mixed: each death another one
 	Seed     int64
 	At       int  // single: the boundary
@@ -164,6 +164,8 @@ func (d *dying) plan() Plan {
 		p.Times = 2
 	case "some":
 		p.Times, p.Skip = 1, 0.8
+	case "few":
+		p.Times, p.Skip = 1, 0.96
 	case "early":
 		p.At = 1 + d.random.IntN(d.span)
 	case "single":

@@ -27,13 +27,16 @@ func (w *wire) Dial(ctx context.Context, kind, address string) (net.Conn, error)
 	return &conn{Conn: c, life: w.life, name: kind + " " + address + why(ctx)}, nil
 }
 
+// changing stands in the names of boundaries within a mutation.
+const changing = " for "
+
 // why tells the calls of a mutation from those that only look.
 func why(ctx context.Context) string {
 	key := binding.Key(ctx)
 	if key == "" {
 		return ""
 	}
-	return " for " + key[max(0, len(key)-16):]
+	return changing + key[max(0, len(key)-16):]
 }
 
 func (w *wire) Forward(ctx context.Context, address string) (string, func(), error) {

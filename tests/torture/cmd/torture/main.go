@@ -82,7 +82,7 @@ func run(ctx context.Context, args []string) (int, error) {
 		}
 	}
 	c := torture.Campaign{Grounds: grounds, Workers: o.workers, Log: os.Stderr}
-	_, err = c.Run(ctx, drills, o.plan)
+	_, err = c.Run(ctx, drills, o.plan(torture.Everything(len(drills))))
 	if c.Table(os.Stdout) && err == nil {
 		return 1, nil
 	}
@@ -90,13 +90,15 @@ func run(ctx context.Context, args []string) (int, error) {
 }
 
 // plan is the one trial that the flags name, or all that fit them.
-func (o options) plan(drill string, u torture.Undisturbed) []torture.Trial {
-	if o.one.Schedule != "" && o.one.Death != "" {
-		one := o.one
-		one.Drill = drill
-		return []torture.Trial{one}
+func (o options) plan(everything func(string, torture.Undisturbed) []torture.Trial) func(string, torture.Undisturbed) []torture.Trial {
+	return func(drill string, u torture.Undisturbed) []torture.Trial {
+		if o.one.Schedule != "" && o.one.Death != "" {
+			one := o.one
+			one.Drill = drill
+			return []torture.Trial{one}
+		}
+		return slices.DeleteFunc(everything(drill, u), func(r torture.Trial) bool {
+			return o.one.Schedule != "" && r.Schedule != o.one.Schedule || o.one.Death != "" && r.Death != o.one.Death || o.one.Undo && !r.Undo
+		})
 	}
-	return slices.DeleteFunc(torture.Everything(drill, u), func(r torture.Trial) bool {
-		return o.one.Schedule != "" && r.Schedule != o.one.Schedule || o.one.Death != "" && r.Death != o.one.Death || o.one.Undo && !r.Undo
-	})
 }
