@@ -23,15 +23,23 @@ type child struct {
 	program string // full path
 	args    []string
 	env     []string
+	passing []*os.File // its files 3 and up
 	out     io.Writer
 }
 
 // link is a way for child processes to reach a server: a forwarded port and
-// a password file that only this user can read.
+// a password file that only this user can read and that does not outlive
+// drhost, also when it is killed.
 type link struct {
 	parameters func(database string) string
 	env        []string
+	passing    []*os.File
 	close      func()
+}
+
+// child is a run of program over the link.
+func (l *link) child(program string, args ...string) child {
+	return child{program: program, args: args, env: l.env, passing: l.passing}
 }
 
 // link opens the way; close it when the children have ended.
@@ -46,22 +54,19 @@ func (c *Client) link(ctx context.Context, s server) (*link, error) {
 		unforward()
 		return nil, translate(err, "open a way to "+s.host)
 	}
-	dir, err := os.MkdirTemp("", "drhost-pass-") // rights 0700
-	if err == nil {
-		// One line: host, port, database and user match anything.
-		line := "*:*:*:*:" + strings.NewReplacer(`\`, `\\`, `:`, `\:`).Replace(s.password.Reveal()) + "\n"
-		err = os.WriteFile(filepath.Join(dir, "pass"), []byte(line), 0o600)
-	}
+	// One line: host, port, database and user match anything.
+	line := "*:*:*:*:" + strings.NewReplacer(`\`, `\\`, `:`, `\:`).Replace(s.password.Reveal()) + "\n"
+	path, passing, remove, err := passwordFile(line)
 	if err != nil {
 		unforward()
-		os.RemoveAll(dir)
 		return nil, translate(err, "write a password file")
 	}
 	return &link{
 		parameters: func(database string) string { return s.parameters(database, host, port) },
-		env:        []string{"PGPASSFILE=" + filepath.Join(dir, "pass"), "PGGSSENCMODE=disable", "PGCONNECT_TIMEOUT=30"},
+		env:        []string{"PGPASSFILE=" + path, "PGGSSENCMODE=disable", "PGCONNECT_TIMEOUT=30"},
+		passing:    passing,
 		close: func() {
-			os.RemoveAll(dir)
+			remove()
 			unforward()
 		},
 	}, nil
@@ -76,6 +81,7 @@ func (k child) run(ctx context.Context) error {
 	}
 	cmd := exec.CommandContext(ctx, k.program, k.args...)
 	cmd.Env = append([]string{"LC_ALL=C", "PATH=" + os.Getenv("PATH")}, k.env...)
+	cmd.ExtraFiles = k.passing
 	cmd.SysProcAttr = ownGroup()
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = 5 * time.Second

@@ -131,13 +131,13 @@ func (c *Client) fill(ctx context.Context, tx pgx.Tx, srv server, with tools, sn
 	group, inner := errgroup.WithContext(ctx)
 	files := make([]artifact, 2)
 	group.Go(func() (err error) {
-		files[0], err = produce(inner, filepath.Join(dir, dumpName), child{program: with.path("pg_dump"), env: way.env,
-			args: []string{"--format=custom", "--compress=1", "--snapshot=" + snapshot, "--no-password", "--lock-wait-timeout=60s", "--dbname=" + way.parameters(m.Database)}})
+		files[0], err = produce(inner, filepath.Join(dir, dumpName), way.child(with.path("pg_dump"),
+			"--format=custom", "--compress=1", "--snapshot="+snapshot, "--no-password", "--lock-wait-timeout=60s", "--dbname="+way.parameters(m.Database)))
 		return err
 	})
 	group.Go(func() (err error) {
-		files[1], err = produce(inner, filepath.Join(dir, globalsName), child{program: with.path("pg_dumpall"), env: way.env,
-			args: []string{"--globals-only", "--no-role-passwords", "--no-password", "--database=postgres", "--dbname=" + way.parameters("postgres")}})
+		files[1], err = produce(inner, filepath.Join(dir, globalsName), way.child(with.path("pg_dumpall"),
+			"--globals-only", "--no-role-passwords", "--no-password", "--database=postgres", "--dbname="+way.parameters("postgres")))
 		return err
 	})
 	group.Go(func() (err error) {

@@ -251,7 +251,7 @@ func (w *work) build(ctx context.Context) error {
 		w.warnings = append(w.warnings, "owners and rights were not restored: "+w.server.user+" is no superuser")
 	}
 	binding.Progress(ctx, "restoring %s, %d rows", w.ID, w.total())
-	if err := (child{program: w.tools.path("pg_restore"), args: append(args, w.file(dumpName)), env: way.env}).run(ctx); err != nil {
+	if err := way.child(w.tools.path("pg_restore"), append(args, w.file(dumpName))...).run(ctx); err != nil {
 		return err
 	}
 	return w.inspect(ctx)
