@@ -31,7 +31,7 @@ type Plan struct {
 // only for as long as it changes something.
 const (
 	oftenLooking  = 3
-	oftenChanging = 6
+	oftenChanging = 20
 )
 
 // chosen tells whether to die at the n-th boundary of this life, called name

@@ -50,6 +50,13 @@ func (t *trial) image(ctx context.Context) (image, error) {
 	if err := t.messages(add); err != nil {
 		return nil, err
 	}
+	left, err := os.ReadDir(t.temporary())
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range left {
+		add("left behind %s", e.Name())
+	}
 	known, err := os.ReadFile(t.setting("ssh", "known_hosts"))
 	if err != nil {
 		return nil, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"strings"
 	"time"
@@ -76,6 +77,7 @@ type dying struct {
 	idle    int // lives without a new record
 	records int
 	at      string
+	trace   io.Writer
 }
 
 // through lets the run die and resumes it until it comes to its end. It
@@ -99,6 +101,9 @@ func (d *dying) through(ctx context.Context) (stuck string, err error) {
 		d.deaths++
 		d.at = last.Death.Key
 		d.seen[last.Death.Key]++
+		if d.trace != nil {
+			fmt.Fprintf(d.trace, "%s: %s at boundary %d of life %d, %s\n", name(d.Drill), plan.Death, last.Death.N, d.lives, d.at)
+		}
 		if idle, err := d.idles(ctx); err != nil || idle {
 			return fmt.Sprintf("%d lives brought nothing new; the last died at %q", without, d.at), err
 		}
@@ -231,6 +236,7 @@ func (g Grounds) undisturbed(ctx context.Context, drill string) (u Undisturbed, 
 type Grounds struct {
 	Dir   string
 	Speed float64
+	Trace io.Writer // told of every death; may be nil
 }
 
 // Hold holds one trial and judges it by the undisturbed run.
@@ -242,7 +248,7 @@ func (g Grounds) Hold(ctx context.Context, r Trial, u Undisturbed) (out Outcome,
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
 	t.lies = r.Lies
-	d := &dying{Trial: r, trial: t, verb: verbRun, random: rand.New(rand.NewPCG(uint64(r.Seed), 0x646965)), seen: map[string]int{}, span: 8}
+	d := &dying{Trial: r, trial: t, verb: verbRun, random: rand.New(rand.NewPCG(uint64(r.Seed), 0x646965)), seen: map[string]int{}, span: 8, trace: g.Trace}
 	world, done := u.World, u.Deeds
 	if r.Undo {
 		last, err := t.live(ctx, verbRun, Plan{})

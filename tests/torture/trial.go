@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	"github.com/webhost-systems/drhost/host"
@@ -38,12 +39,18 @@ func begin(ctx context.Context, dir, file string, speed float64) (_ *trial, err 
 	if err != nil {
 		return nil, err
 	}
+	if err := os.Mkdir(t.temporary(), 0o700); err != nil {
+		return nil, err
+	}
 	t.stage, err = h.Stage(ctx, host.DrillRequest{File: file, Speed: speed, Seed: 1, Say: func(string, ...any) {}, Out: io.Discard, Err: io.Discard})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(t.state))
 	}
 	return t, nil
 }
+
+// temporary is the folder for temporary files of the lives.
+func (t *trial) temporary() string { return filepath.Join(t.state, "tmp") }
 
 func (t *trial) close() error { return errors.Join(t.stage.Close(), os.RemoveAll(t.state)) }
 
@@ -118,7 +125,7 @@ func (t *trial) run(ctx context.Context, o order) (last word, err error) {
 	defer heard.Close()
 	var said strings.Builder
 	cmd := exec.CommandContext(ctx, self)
-	cmd.Dir, cmd.Env = t.dir, append(os.Environ(), alive+"=1")
+	cmd.Dir, cmd.Env = t.dir, append(os.Environ(), alive+"=1", "TMPDIR="+t.temporary())
 	cmd.ExtraFiles, cmd.Stderr = []*os.File{spoken}, &said
 	in, err := cmd.StdinPipe()
 	if err == nil {

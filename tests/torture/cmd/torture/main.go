@@ -36,6 +36,7 @@ type options struct {
 	drill   string
 	workers int
 	speed   float64
+	trace   bool
 }
 
 func parse(args []string) (options, error) {
@@ -50,6 +51,7 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.one.Undo, "undo", false, "let the run live, and its undo die")
 	f.IntVar(&o.workers, "workers", 2, "worlds at a time")
 	f.Float64Var(&o.speed, "speed", torture.Speed, "how many times faster than life the worlds wait")
+	f.BoolVar(&o.trace, "trace", false, "print every death")
 	err := f.Parse(args)
 	if err == nil && o.one.Schedule != "" && !slices.Contains(torture.Schedules, o.one.Schedule) {
 		err = fmt.Errorf("there is no schedule %q; there are %s", o.one.Schedule, strings.Join(torture.Schedules, ", "))
@@ -70,6 +72,9 @@ func run(ctx context.Context, args []string) (int, error) {
 	grounds, err := torture.NewGrounds(dir, o.speed)
 	if err != nil {
 		return 2, err
+	}
+	if o.trace {
+		grounds.Trace = os.Stderr
 	}
 	drills, err := grounds.Drills()
 	if err != nil {
