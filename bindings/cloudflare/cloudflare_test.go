@@ -232,6 +232,31 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// TestSettledWaitsForWhatIsUnderWay: what shows up only when it was looked for
+// once has landed; a no would have it sent twice.
+func TestSettledWaitsForWhatIsUnderWay(t *testing.T) {
+	for name, arrives := range map[string]func(*bench){
+		"set_record":    func(b *bench) { b.add("hobby", "A", "203.0.113.11") },
+		"create_record": func(b *bench) { b.add("hobby", "A", "203.0.113.11", func(r *cloudflaresim.Record) { r.Comment = "drhost run-7-call-3" }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			looks := 0
+			b.front.fail(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+				if strings.HasSuffix(r.URL.Path, "/dns_records") {
+					if looks++; looks == 2 {
+						arrives(b)
+					}
+				}
+				return false
+			})
+			if s := b.settle(name, hobby); s.Landed != binding.Yes {
+				t.Errorf("after %d looks: %v", looks, s)
+			}
+		})
+	}
+}
+
 func TestSettledAsksWhenItCannotKnow(t *testing.T) {
 	b := newBench(t)
 	b.add("hobby", "A", "203.0.113.55")

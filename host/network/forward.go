@@ -8,14 +8,11 @@ import (
 	"sync"
 )
 
-// Dial connects, as binding.Network has it.
-type Dial func(ctx context.Context, network, address string) (net.Conn, error)
-
-// Forward opens a loopback port that leads to address by dial. Connections
+// forward opens a loopback port that leads to address by dial. Connections
 // that dial cannot make are reset. It ends, with every open connection, when
 // ctx does or by the function it returns, which waits until all is closed and
 // may be called more than once.
-func Forward(ctx context.Context, address string, dial Dial) (string, func(), error) {
+func forward(ctx context.Context, address string, dial dialFunc) (string, func(), error) {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return "", nil, fmt.Errorf("forward to %s: %w", address, err)
 	}
@@ -39,7 +36,7 @@ func Forward(ctx context.Context, address string, dial Dial) (string, func(), er
 
 type forwarder struct {
 	address string
-	dial    Dial
+	dial    dialFunc
 	busy    sync.WaitGroup
 
 	mu     sync.Mutex

@@ -46,10 +46,12 @@ func (s *system) LookupHost(ctx context.Context, name string) ([]string, error) 
 func (s *system) Transport() http.RoundTripper { return s.transport }
 
 func (s *system) Forward(ctx context.Context, address string) (string, func(), error) {
-	return Forward(ctx, address, s.Dial)
+	return forward(ctx, address, s.Dial)
 }
 
-func newTransport(dial Dial) *http.Transport {
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
+func newTransport(dial dialFunc) *http.Transport {
 	return &http.Transport{
 		DialContext:           dial,
 		ForceAttemptHTTP2:     true,
