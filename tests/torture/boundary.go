@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"syscall"
@@ -24,6 +25,7 @@ type Plan struct {
 	Times int            `json:"times,omitempty"` // die at each this often; 0: never by Seen
 	Skip  float64        `json:"skip,omitempty"`  // the share of boundaries that are lived through
 	Seed  int64          `json:"seed,omitempty"`  // which they are
+	Late  bool           `json:"late,omitempty"`  // only between a provider's mutation and its answer
 }
 
 // How many times a boundary that comes again within one life counts as another
@@ -47,12 +49,18 @@ func (p Plan) chosen(n int, name string, times int) (key string, die bool) {
 	case p.At > 0:
 		return key, n == p.At
 	}
+	if p.Late && !late.MatchString(name) {
+		return key, false
+	}
 	often := oftenLooking
 	if strings.Contains(name, changing) {
 		often = oftenChanging
 	}
 	return key, times <= often && p.Seen[key] < p.Times && p.chance(key) >= p.Skip
 }
+
+// late are the boundaries after which a provider may still be at work.
+var late = regexp.MustCompile(`^(POST|PUT|PATCH|DELETE) .* sent$`)
 
 // chance is a number in [0, 1) that key has under this seed.
 func (p Plan) chance(key string) float64 {

@@ -10,6 +10,7 @@ var Schedules = []string{
 	"some",   // at a fifth of the boundaries, so that more happens in between
 	"few",    // at one in twenty-five
 	"early",  // after a few boundaries of each life, often in its replay
+	"late",   // while slow providers are still at what was asked for
 	"single", // once, then the run is left alone
 }
 
@@ -44,6 +45,7 @@ func Everything(drills int) func(drill string, u Undisturbed) []Trial {
 				add("early", "mixed", seed+1)
 			}
 			add("twice", "mixed", 1)
+			add("late", Kill, 0)
 		}
 		return append(out, singles(drill, u.Boundaries, 10*more)...)
 	}

@@ -123,7 +123,7 @@ func (o order) live(m *mortal, d *disk, harness *harness) *end {
 	}
 	h.Seams = host.Seams{
 		Store:   func(journal.Store) journal.Store { return filestore.On(d, o.State, clock.System{}) },
-		Network: func(n binding.Network) binding.Network { return &wire{n, m} },
+		Network: func(n binding.Network) binding.Network { return onWire(n, m) },
 	}
 	r := host.Request{Runbook: o.Runbook, ID: o.Run, Input: o.Input, Env: "sim:" + o.Run, Mode: policy.Drill, Drill: o.Drill, DetectedAt: o.DetectedAt,
 		Name: "torture", YesDestroy: true, Operator: &operator{host.Unattended{Yes: o.Verb == verbUndo, Answers: o.Answers, By: "torture"}, harness}}

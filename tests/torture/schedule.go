@@ -171,6 +171,8 @@ func (d *dying) plan() Plan {
 		p.Times, p.Skip = 1, 0.8
 	case "few":
 		p.Times, p.Skip = 1, 0.96
+	case "late":
+		p.Times, p.Late = 2, true
 	case "early":
 		p.At = 1 + d.random.IntN(d.span)
 	case "single":
@@ -242,12 +244,21 @@ type Grounds struct {
 // Hold holds one trial and judges it by the undisturbed run.
 func (g Grounds) Hold(ctx context.Context, r Trial, u Undisturbed) (out Outcome, err error) {
 	out.Trial = r
-	t, err := begin(ctx, g.Dir, r.Drill, g.Speed)
+	speed := g.Speed
+	if r.Schedule == "late" {
+		speed = lateSpeed
+	}
+	t, err := begin(ctx, g.Dir, r.Drill, speed)
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, t.close()) }()
 	t.lies = r.Lies
+	if r.Schedule == "late" {
+		if err := t.dawdle(); err != nil {
+			return out, err
+		}
+	}
 	d := &dying{Trial: r, trial: t, verb: verbRun, random: rand.New(rand.NewPCG(uint64(r.Seed), 0x646965)), seen: map[string]int{}, span: 8, trace: g.Trace}
 	world, done := u.World, u.Deeds
 	if r.Undo {
@@ -266,6 +277,26 @@ func (g Grounds) Hold(ctx context.Context, r Trial, u Undisturbed) (out Outcome,
 		return out, fmt.Errorf("after %d deaths, the last at %q: %w", d.deaths, d.at, err)
 	}
 	return out, g.judge(ctx, t, r, &out, world, done)
+}
+
+// Speed of worlds whose providers dawdle, and how much longer than else they
+// take over a mutation: a quarter of a second of the harness's time, in which
+// the next life begins, and not as long as a binding waits for what was sent.
+const (
+	lateSpeed  = 20
+	lateFactor = 40
+)
+
+// dawdle makes the providers slow, so that what a dead life has sent is done
+// when the next one already looks.
+func (t *trial) dawdle() error {
+	for _, provider := range []string{"hetzner", "cloudflare"} {
+		args := map[string]any{"provider": provider, "kind": "slow", "factor": float64(lateFactor), "method": "mutation"}
+		if _, err := t.stage.Sim.Live.Do("api", args); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // judge holds the world against the undisturbed one.

@@ -1,30 +1,34 @@
 package torture
 
 import (
+	"bytes"
 	"context"
 	"net"
-	"net/http"
-	"net/http/httptrace"
+	"regexp"
+	"strings"
 	"sync"
 
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/network"
 )
 
-// wire is a network with a boundary between every request and its answer: one
-// when the request has left, one when the answer has come and nobody has read
-// it yet.
-type wire struct {
-	binding.Network
-	life *mortal
-}
-
-func (w *wire) Dial(ctx context.Context, kind, address string) (net.Conn, error) {
-	c, err := w.Network.Dial(ctx, kind, address)
-	if err != nil {
-		return nil, err
+// onWire puts a boundary between every request and its answer: one when the
+// request has left, one when the answer has come and nobody has read it yet.
+func onWire(n binding.Network, life *mortal) binding.Network {
+	wrapped, ok := network.Wrapped(n, func(ctx context.Context, kind, address string, made net.Conn) net.Conn {
+		if !strings.HasPrefix(kind, "tcp") {
+			return made // questions to DNS: they change nothing and are asked again
+		}
+		host, port, err := net.SplitHostPort(address)
+		if err == nil && net.ParseIP(host).IsLoopback() {
+			port = "API" // its number is another one in every world
+		}
+		return &conn{Conn: made, life: life, to: host + ":" + port + why(ctx)}
+	})
+	if !ok {
+		life.pass("a network that is not the world's") // it does not count; nothing in a drill uses one
 	}
-	return &conn{Conn: c, life: w.life, name: kind + " " + address + why(ctx)}, nil
+	return wrapped
 }
 
 // changing stands in the names of boundaries within a mutation.
@@ -39,72 +43,54 @@ func why(ctx context.Context) string {
 	return changing + key[max(0, len(key)-16):]
 }
 
-func (w *wire) Forward(ctx context.Context, address string) (string, func(), error) {
-	return network.Forward(ctx, address, w.Dial)
-}
-
-func (w *wire) Transport() http.RoundTripper { return &exchange{w.Network.Transport(), w.life} }
-
-// exchange is one request with its answer.
-type exchange struct {
-	next http.RoundTripper
-	life *mortal
-}
-
-func (x *exchange) RoundTrip(r *http.Request) (*http.Response, error) {
-	name := r.Method + " " + r.URL.Path
-	trace := &httptrace.ClientTrace{WroteRequest: func(info httptrace.WroteRequestInfo) {
-		if info.Err == nil {
-			x.life.pass("%s sent", name)
-		}
-	}}
-	answer, err := x.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
-	if err == nil {
-		x.life.pass("%s answered", name)
-	}
-	return answer, err
-}
-
-// CloseIdleConnections lets an http.Client reach through.
-func (x *exchange) CloseIdleConnections() {
-	if c, ok := x.next.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
-}
-
-// conn is a connection of another protocol: SSH, PostgreSQL, DNS.
+// conn is one connection into the world.
 type conn struct {
 	net.Conn
 	life *mortal
-	name string
+	to   string
 
 	mu    sync.Mutex
-	asked bool // something was sent that is not answered
+	name  string // of what was asked last
+	asked bool   // something was sent that is not answered
 }
 
+var requestLine = regexp.MustCompile(`^([A-Z]+ [^ ?]+)\S* HTTP/1`)
+
+// Write is what leaves; when it returns the other side has it. A request of
+// HTTP says what it is about; of SSH and PostgreSQL only the turns of the
+// conversation can be told apart.
 func (c *conn) Write(p []byte) (int, error) {
 	n, err := c.Conn.Write(p)
-	if c.turn(true) {
-		c.life.pass("%s sent", c.name)
+	c.mu.Lock()
+	line, _, _ := bytes.Cut(p, []byte("\r\n"))
+	m := requestLine.FindSubmatch(line)
+	first := !c.asked
+	c.asked = true
+	if m != nil {
+		c.name = string(m[1])
+	} else if c.name == "" {
+		c.name = c.to
+	}
+	name := c.name
+	c.mu.Unlock()
+	if err == nil && (first || strings.Contains(name, "/")) {
+		c.life.pass("%s sent", name)
 	}
 	return n, err
 }
 
 func (c *conn) Read(p []byte) (int, error) {
 	n, err := c.Conn.Read(p)
-	if n > 0 && c.turn(false) {
-		c.life.pass("%s answered", c.name)
+	c.mu.Lock()
+	answers, name := c.asked && n > 0, c.name
+	if n > 0 {
+		c.asked = false
+	}
+	c.mu.Unlock()
+	if answers {
+		c.life.pass("%s answered", name)
 	}
 	return n, err
-}
-
-// turn tells whether the conversation changes its direction.
-func (c *conn) turn(asked bool) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	changed := c.asked != asked
-	c.asked = asked
-	return changed
 }
 
 // CloseWrite lets a copier end one direction.
