@@ -236,8 +236,10 @@ func TestLostAnswers(t *testing.T) {
 // once has landed; a no would have it sent twice.
 func TestSettledWaitsForWhatIsUnderWay(t *testing.T) {
 	for name, arrives := range map[string]func(*bench){
-		"set_record":    func(b *bench) { b.add("hobby", "A", "203.0.113.11") },
-		"create_record": func(b *bench) { b.add("hobby", "A", "203.0.113.11", func(r *cloudflaresim.Record) { r.Comment = "drhost run-7-call-3" }) },
+		"set_record": func(b *bench) { b.add("hobby", "A", "203.0.113.11") },
+		"create_record": func(b *bench) {
+			b.add("hobby", "A", "203.0.113.11", func(r *cloudflaresim.Record) { r.Comment = "drhost run-7-call-3" })
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
