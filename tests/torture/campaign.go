@@ -86,15 +86,26 @@ func (c *Campaign) Run(ctx context.Context, drills []string, plan func(drill str
 }
 
 func (c *Campaign) hold(ctx context.Context, r Trial) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	began := clock.System{}.Now()
 	out, err := c.Grounds.Hold(ctx, r, c.known[r.Drill])
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.Line(), err)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil { // a life that ended without a word, a world that cannot be looked at
+		out.Stuck = err.Error()
 	}
 	out.Took = clock.System{}.Now().Sub(began)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.outcomes = append(c.outcomes, out)
+	verb := "run"
+	if r.Undo {
+		verb = "undo"
+	}
+	fmt.Fprintf(c.Log, "%s, %s, %s, %s, seed %d: %d deaths in %s\n", name(r.Drill), verb, r.Schedule, r.Death, r.Seed, out.Deaths, out.Took.Round(time.Second))
 	if out.Failed() {
 		fmt.Fprintf(c.Log, "FAILED %s\n  after %d deaths, the last at %q\n", r.Line(), out.Deaths, out.At)
 		if out.Stuck != "" {
