@@ -5,7 +5,7 @@ BUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERS
 FUZZ_TIME ?= 60s
 PROGRAMS ?= 100000
 
-.PHONY: build demo test race lint fuzz bench reference clean postgres lua hcloud
+.PHONY: build demo test race lint fuzz torture bench reference clean postgres lua hcloud
 
 build:
 	$(BUILD) -o bin/drhost ./cmd/drhost
@@ -26,6 +26,10 @@ lint:
 
 fuzz: lua
 	go run ./tests/luafuzz/cmd/luafuzz --programs $(PROGRAMS)
+
+# Every run and undo dies at every boundary around the journal and the wire, and goes on.
+torture: postgres
+	go run ./tests/torture/cmd/torture
 
 bench: postgres build
 	go run ./tests/bench
