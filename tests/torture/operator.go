@@ -6,9 +6,11 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/webhost-systems/drhost/bindings/world"
 	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/journal"
 )
 
@@ -23,7 +25,7 @@ func (t *trial) look(ctx context.Context, l lost) (found, error) {
 	var results []any // of the times it happened, oldest first
 	switch l.Call {
 	case "ssh.run":
-		results, err = t.commandsLike(l.Says)
+		results, err = t.commandsLike(ctx, l.Says)
 	case "notify.send", "notify.test":
 		results, err = t.messagesLike(l.Says)
 	default:
@@ -36,19 +38,25 @@ func (t *trial) look(ctx context.Context, l lost) (found, error) {
 	return found{Landed: binding.Yes, Result: result}, err
 }
 
-// commandsLike are the results of the commands that a call speaks of.
-func (t *trial) commandsLike(says string) (results []any, err error) {
-	ran, err := t.ran()
-	if err != nil {
-		return nil, err
-	}
-	for _, c := range ran {
-		host, ok := strings.CutPrefix(says, "run "+c.Text+" on ")
-		if ok && t.named(c.Server, host) {
+// commandsLike are the results of the commands that a call speaks of. One that
+// still runs is waited for; one that was cut off counts as not done.
+func (t *trial) commandsLike(ctx context.Context, says string) (results []any, err error) {
+	err = clock.Poll(ctx, clock.System{}, time.Minute, 10*time.Millisecond, func(context.Context) (bool, error) {
+		ran, err := t.ran()
+		results = nil
+		for _, c := range ran {
+			host, ok := strings.CutPrefix(says, "run "+c.Text+" on ")
+			if !ok || c.Cut || !t.named(c.Server, host) {
+				continue
+			}
+			if !c.Ended {
+				return false, err
+			}
 			results = append(results, map[string]any{"exit": c.Exit, "stdout": c.Stdout, "stderr": ""})
 		}
-	}
-	return results, nil
+		return true, err
+	})
+	return results, err
 }
 
 // messagesLike are the deliveries of the messages that a call speaks of.

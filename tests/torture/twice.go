@@ -41,7 +41,7 @@ func (t *trial) deeds(ctx context.Context) (deeds, error) {
 		return nil, err
 	}
 	for _, c := range ran {
-		if changing[c.Text] {
+		if changing[c.Text] && !c.Cut {
 			out[fmt.Sprintf("%s ran %q", c.Server, c.Text)]++
 		}
 	}

@@ -65,12 +65,13 @@ func (g *guest) session(s ssh.Session) {
 		}
 		command, stdin = string(script), nil
 	}
-	ran, out := Command{Time: g.m.rack.opt.Clock.Now().UTC(), Server: g.m.spec.Name, User: s.User(), Text: command}, &head64{to: s}
-	ran.Exit = g.shell(ctx, command, session{user: s.User(), stdin: stdin, stdout: out, stderr: s.Stderr()})
-	if g.m.rack.opt.Ran != nil {
-		ran.Stdout = out.kept.String()
-		g.m.rack.opt.Ran(ran) // before the answer: who has it may look at once
+	ran, out, ended := Command{Time: g.m.rack.opt.Clock.Now().UTC(), Server: g.m.spec.Name, User: s.User(), Text: command}, &head64{to: s}, func(Command) {}
+	if g.m.rack.opt.Runs != nil {
+		ended = g.m.rack.opt.Runs(ran)
 	}
+	ran.Exit = g.shell(ctx, command, session{user: s.User(), stdin: stdin, stdout: out, stderr: s.Stderr()})
+	ran.Ended, ran.Cut, ran.Stdout = true, ctx.Err() != nil, out.kept.String()
+	ended(ran)           // before the answer: who has it may look at once
 	_ = s.Exit(ran.Exit) // the client may be gone
 }
 
