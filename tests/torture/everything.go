@@ -37,8 +37,10 @@ func Everything(drills int) func(drill string, u Undisturbed) []Trial {
 			for _, death := range []string{Kill, Power, Torn} {
 				add("each", death, 0)
 			}
-			add("twice", Kill, 0)
-			add("twice", Power, 0)
+			if more > 2 {
+				add("twice", Kill, 0)
+				add("twice", Power, 0)
+			}
 			for seed := range int64(more) {
 				add("some", Kill, seed+1)
 				add("some", Power, seed+1)
