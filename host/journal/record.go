@@ -78,6 +78,8 @@ type Started struct {
 	Mode         string            `json:"mode"`                    // run, plan, drill
 	Drill        string            `json:"drill,omitempty"`         // title of the drill
 	Operator     string            `json:"operator"`
+	Plan         string            `json:"plan,omitempty"`      // id of the plan that the run follows
+	PlanHead     string            `json:"plan_head,omitempty"` // hash of its last record
 	DetectedAt   time.Time         `json:"detected_at"`
 	RTO          string            `json:"rto,omitempty"` // "4h"
 	RPO          string            `json:"rpo,omitempty"`
@@ -97,7 +99,9 @@ type Step struct {
 	Attempt int    `json:"attempt,omitempty"`
 	Site    Site   `json:"site"`
 	Owner   string `json:"owner,omitempty"`
-	Result  string `json:"result,omitempty"` // finished only: value | fault | skipped | by_hand | cancelled
+	// Optional tells, when started, that a failure does not stop the run.
+	Optional bool   `json:"optional,omitempty"`
+	Result   string `json:"result,omitempty"` // finished only: value | fault | skipped | by_hand | cancelled
 	// Again tells of a fault that a person looked at and wants tried again on
 	// resume, after an edit.
 	Again   bool         `json:"again,omitempty"`
