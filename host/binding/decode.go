@@ -55,6 +55,12 @@ func (d decoder) value(v reflect.Value, t *Type, f *Field, plain any, path strin
 	if s, ok := plain.(string); ok && IsPlanned(s) && t.Kind != String && t.Kind != Any {
 		return nil // only a plan produces these; the zero value stands in
 	}
+	if what, _, planned := PlannedKind(plain); planned {
+		if t.Kind == String {
+			v.SetString(Planned(what))
+		}
+		return nil
+	}
 	switch t.Kind {
 	case Record:
 		return d.record(v, t, plain, path)
