@@ -58,6 +58,12 @@ func newCursor(records []journal.Record) (*cursor, error) {
 				return nil, err
 			}
 			c.notes[n.Key] = true
+		case journal.DecisionMade:
+			d, err := journal.Decode[journal.Decision](r)
+			if err != nil {
+				return nil, err
+			}
+			c.notes[d.Key] = true // told once, as notes are
 		case journal.ApprovalAsked, journal.ApprovalGiven:
 			if err := c.recall(r); err != nil {
 				return nil, err
@@ -144,7 +150,8 @@ func failuresToRetry(records []journal.Record) map[int]bool {
 			ended = ended || last
 			continue
 		case journal.LeaseTaken, journal.Note, journal.ApprovalAsked, journal.TailRepaired,
-			journal.FaultInjected, journal.SourceChanged, journal.UndoStarted:
+			journal.FaultInjected, journal.SourceChanged, journal.UndoStarted,
+			journal.DecisionMade, journal.PlanDeviated, journal.PlanCompared:
 			continue
 		case journal.StepStarted:
 			if s, err := journal.Decode[journal.Step](records[i]); err == nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/journal"
+	"github.com/webhost-systems/drhost/host/plan"
 	"github.com/webhost-systems/drhost/host/policy"
 	"github.com/webhost-systems/drhost/host/secret"
 )
@@ -45,6 +46,10 @@ type Options struct {
 	By string
 	// Env is the environment's name, for messages; may be empty.
 	Env string
+	// Way is the way that a plan follows; what would be journaled goes there.
+	Way *plan.Way
+	// Follow is the plan that the run follows; nil: none.
+	Follow *plan.Follower
 	// Observe sees every record after it was appended, and the progress that
 	// long calls report. It must return quickly.
 	Observe func(Event)
@@ -76,8 +81,7 @@ type Gate struct {
 	succeeded map[string]journal.Outcome // mutations of this process, by key
 	pending   map[string]journal.Intent  // intents without an outcome
 	since     map[string]time.Time       // when they were recorded
-	predicted int
-	asking    sync.Mutex // guards what an earlier life asked: questions are put without the baton
+	asking    sync.Mutex                 // guards what an earlier life asked: questions are put without the baton
 	told      told
 	trail     *trail       // set while a run is retraced: nothing new is done
 	appended  atomic.Int64 // number of the last record that was appended
@@ -119,13 +123,10 @@ func New(o Options, records []journal.Record) (*Gate, error) {
 // Mode is how the run is meant.
 func (g *Gate) Mode() policy.Mode { return g.o.Rules.Mode }
 
-// Predicted counts the mutations that a plan has predicted so far.
-func (g *Gate) Predicted() int { return g.predicted }
-
 // Append journals a record, without any secret in it, and shows it. A failed
 // append stops the run.
 func (g *Gate) Append(kind journal.Kind, payload any, sync bool) error {
-	if g.o.Log == nil {
+	if g.o.Log == nil && g.o.Way == nil {
 		return nil
 	}
 	_, err := g.append(kind, g.cleaned(payload), sync)
@@ -134,6 +135,10 @@ func (g *Gate) Append(kind journal.Kind, payload any, sync bool) error {
 
 // append is Append for a payload that is clean. It returns the record.
 func (g *Gate) append(kind journal.Kind, payload any, sync bool) (journal.Record, error) {
+	if g.o.Way != nil {
+		g.o.Way.Take(kind, payload)
+		return journal.Record{}, nil
+	}
 	if g.o.Log == nil {
 		return journal.Record{}, nil
 	}
@@ -169,7 +174,7 @@ func (g *Gate) Do(ctx context.Context, sc *Scope, op Op) (any, error) {
 		return nil, Stopped(ctx, err)
 	}
 	if g.o.Rules.Mode == policy.Plan {
-		return g.plan(ctx, key, op)
+		return g.plan(ctx, key, sc, op)
 	}
 	return g.live(ctx, key, op)
 }
@@ -212,7 +217,11 @@ func (g *Gate) live(ctx context.Context, key string, op Op) (any, error) {
 		}
 	}
 	if mutation && !known {
-		if err := g.consent(ctx, key, op); err != nil {
+		why, err := g.deviates(key, op)
+		if err != nil {
+			return nil, err
+		}
+		if err := g.consent(ctx, key, op, why); err != nil {
 			return nil, err
 		}
 		// A lever may have been pulled while somebody was asked.
@@ -276,6 +285,8 @@ func (g *Gate) conclude(ctx context.Context, out journal.Outcome, op Op, err err
 		if out.Fault == nil {
 			out.Args = op.Args
 			g.succeeded[out.Key] = out
+		} else if g.o.Follow != nil {
+			g.o.Follow.Failed(out.Key)
 		}
 	}
 	if err := ctx.Err(); err != nil && context.Cause(ctx) != context.DeadlineExceeded {

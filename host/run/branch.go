@@ -73,6 +73,9 @@ func (e *Engine) fanOut(ctx context.Context, sc *gate.Scope, branches []Branch, 
 	if atOnce <= 0 || atOnce > len(branches) {
 		atOnce = len(branches)
 	}
+	if e.planning() {
+		atOnce = 1 // so that every way of the plan meets things in the same order
+	}
 	for range atOnce {
 		j.startNext()
 	}
@@ -136,6 +139,9 @@ func (j *join) note(name string, value any, err error) {
 	}
 	if rank(err) > rank(j.first) {
 		j.first = err
+	}
+	if j.e.planning() && !isStop(err) {
+		return // in the run the others have begun by then
 	}
 	j.cancel(&gate.Stop{Why: gate.Cancelled, Text: fmt.Sprintf("cancelled, because branch %q failed", name)})
 }

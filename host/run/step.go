@@ -95,7 +95,7 @@ func (e *Engine) remember(spec Spec, value any) {
 
 // begin journals an attempt; s says which, and who wanted it and why.
 func (e *Engine) begin(path string, spec Spec, s journal.Step) error {
-	s.Path, s.Title, s.Form, s.Site, s.Owner = path, spec.Title, spec.Form, spec.Site, spec.Owner
+	s.Path, s.Title, s.Form, s.Site, s.Owner, s.Optional = path, spec.Title, spec.Form, spec.Site, spec.Owner, spec.Optional
 	return e.gate.Append(journal.StepStarted, s, false)
 }
 
