@@ -32,6 +32,7 @@ func (s *Script) each(L *lua.LState) int {
 	site := s.site(L)
 	title := text(L, 1, "each", "a title")
 	list := L.CheckTable(2)
+	lookAt(L, list)
 	fn, options := s.functionAndOptions(L, 3, "each", "key", "at_once", "keep_going")
 	key := options.text("key")
 	whole(L, list)
@@ -89,7 +90,7 @@ func (s *Script) fan(L *lua.LState, spec run.Spec, branches []run.Branch, option
 	if err != nil {
 		s.values.raise(L, err, spec.Site)
 	}
-	failures := L.NewTable()
+	failures := s.failures(L, spec.Title, joined, fan)
 	for name, f := range joined.Failures {
 		failures.RawSetString(name, s.values.faultTable(L, f, spec.Site))
 	}

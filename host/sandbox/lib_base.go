@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/binding"
 )
 
 const maxResults = 4096 // values that unpack and string.byte return at once
@@ -257,6 +259,7 @@ func (vm *VM) ipairs() lua.LGFunction {
 	})
 	return func(L *lua.LState) int {
 		t := tableArgument(L, 1, "ipairs")
+		lookAt(L, t)
 		L.Push(step)
 		L.Push(t)
 		L.Push(lua.LNumber(0))
@@ -284,6 +287,10 @@ func baseSelect(L *lua.LState) int {
 
 func baseToNumber(L *lua.LState) int {
 	v := present(L, 1, "tonumber")
+	if text, ok := v.(lua.LString); ok && foreseeing(L) != nil && binding.IsPlanned(string(text)) {
+		L.Push(lua.LNumber(binding.PlannedNumber()))
+		return 1
+	}
 	base := optionalInt(L, 2, "tonumber", 10)
 	if base == 10 {
 		if n, ok := numberOf(v); ok {

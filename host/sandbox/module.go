@@ -11,6 +11,7 @@ import (
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/gate"
 	"github.com/webhost-systems/drhost/host/journal"
+	"github.com/webhost-systems/drhost/host/plan"
 )
 
 // moduleTable makes what `require "hetzner"` returns.
@@ -55,6 +56,9 @@ func (s *Script) provider(m *binding.Module, f binding.Function) lua.LGFunction 
 		s.vm.Refill()
 		if err != nil {
 			s.values.raise(L, err, site)
+		}
+		if spec.Effect == binding.Reads && s.o.Foresee && s.session.Gate.Doubtful() {
+			value = binding.Doubt(value, plan.Describe(spec.Full(), plain))
 		}
 		L.Push(s.values.toLua(L, value))
 		return 1

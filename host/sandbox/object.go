@@ -70,6 +70,9 @@ type runObject struct {
 // Elapsed is run:elapsed(): seconds since the disaster was detected.
 func (r *runObject) Elapsed(L *luar.LState) int {
 	r.colon(L, "elapsed")
+	if r.unknown(L) {
+		return 1
+	}
 	site := r.s.site(L.LState)
 	d, err := r.s.session.Engine.Elapsed(contextOf(L.LState), scopeOf(L.LState), site)
 	return r.s.push(L.LState, d.Seconds(), err, site)
@@ -79,12 +82,25 @@ func (r *runObject) Elapsed(L *luar.LState) int {
 // is missed, nil when the runbook has none.
 func (r *runObject) Remaining(L *luar.LState) int {
 	r.colon(L, "remaining")
+	if r.unknown(L) {
+		return 1
+	}
 	site := r.s.site(L.LState)
 	d, has, err := r.s.session.Engine.Remaining(contextOf(L.LState), scopeOf(L.LState), site)
 	if err == nil && !has {
 		return 0
 	}
 	return r.s.push(L.LState, d.Seconds(), err, site)
+}
+
+// unknown pushes a planned number when a plan cannot know the time: changes
+// that it only predicts take theirs.
+func (r *runObject) unknown(L *luar.LState) bool {
+	if !r.s.o.Foresee || !r.s.session.Gate.Doubtful() {
+		return false
+	}
+	L.Push(lua.LNumber(binding.PlannedNumber()))
+	return true
 }
 
 // Result is run:result("Title"): the value of a finished step.

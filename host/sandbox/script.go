@@ -28,6 +28,9 @@ type Options struct {
 	Catalog *binding.Catalog
 	Std     map[string]Source // "std.health" -> its source
 	Limits  Limits
+	// Foresee makes it the script of a plan: where it branches on what nobody
+	// can know yet, the gate decides.
+	Foresee bool
 }
 
 // Session is what a script acts with while it runs.
@@ -55,7 +58,7 @@ type Script struct {
 
 // Load compiles the file and runs its top level.
 func Load(o Options) (*Script, error) {
-	proto, err := Compile(o.Source.File, o.Source.Text)
+	proto, err := compile(o.Source.File, o.Source.Text, o.Foresee)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +67,9 @@ func Load(o Options) (*Script, error) {
 	s.vm = newVM(o.Limits)
 	for name, word := range s.words() {
 		s.vm.SetWord(name, word)
+	}
+	if o.Foresee {
+		s.foresees()
 	}
 	L := s.vm.NewThread(context.Background())
 	returned, err := s.vm.Call(L, s.vm.Function(proto))
@@ -207,7 +213,7 @@ func (s *Script) require(L *lua.LState) int {
 }
 
 func (s *Script) requireStd(L *lua.LState, name string, src Source) lua.LValue {
-	proto, err := Compile(src.File, src.Text)
+	proto, err := compile(src.File, src.Text, s.o.Foresee)
 	if err != nil {
 		raiseText(L, err.Error())
 	}

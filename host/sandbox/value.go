@@ -30,6 +30,7 @@ type values struct {
 	catalog *binding.Catalog
 	metas   map[string]*lua.LTable // record type -> strict metatable
 	faults  *lua.LTable            // metatable of raised faults
+	foresee foreseer               // in a plan only
 }
 
 // toPlain turns v into plain data; path names v in the error.
@@ -52,6 +53,9 @@ func (vs *values) plain(v lua.LValue, path string, depth int, count *int) (any, 
 		return bool(v), nil
 	case lua.LNumber:
 		n := float64(v)
+		if vs.foresee != nil && binding.IsPlannedNumber(n) {
+			return binding.PlannedValue(binding.Number, "number"), nil
+		}
 		if math.IsNaN(n) || math.IsInf(n, 0) {
 			return nil, fmt.Errorf("%sis %v, which is no number that can be recorded", at(path), n)
 		}
@@ -116,6 +120,7 @@ func (vs *values) plainTable(t *lua.LTable, path string, depth int, count *int) 
 		if name, ok := meta.RawGetString(typeKey).(lua.LString); ok {
 			fields[typeKey] = string(name)
 		}
+		stillOpen(meta, fields)
 	}
 	if len(fields) == 0 {
 		return []any{}, nil
@@ -159,8 +164,8 @@ func (vs *values) tableOf(L *lua.LState, m map[string]any) lua.LValue {
 		ud.Metatable = secretMeta(L)
 		return ud
 	}
-	if _, planned := binding.PlannedEntry(m, ""); planned {
-		return vs.plannedTable(L, m)
+	if v, planned := vs.plannedValue(L, m); planned {
+		return v
 	}
 	var room [16]string
 	keys := room[:0]
@@ -169,13 +174,22 @@ func (vs *values) tableOf(L *lua.LState, m map[string]any) lua.LValue {
 	}
 	slices.Sort(keys)
 	t := L.CreateTable(0, len(m))
+	var open map[string]string
 	for _, k := range keys {
-		if k != typeKey {
+		if what, kind, ok := binding.PlannedKind(m[k]); ok && kind == binding.Bool {
+			if open == nil {
+				open = map[string]string{}
+			}
+			open[k] = what
+		} else if k != typeKey {
 			t.RawSetString(k, vs.toLua(L, m[k]))
 		}
 	}
 	if name, ok := m[typeKey].(string); ok {
 		t.Metatable = vs.meta(L, name)
+	}
+	if open != nil {
+		vs.undecided(L, t, open)
 	}
 	return t
 }
@@ -192,6 +206,13 @@ func (vs *values) plannedTable(L *lua.LState, m map[string]any) *lua.LTable {
 		L.Push(vs.toLua(L, v))
 		return 1
 	}))
+	what, _, _ := binding.PlannedKind(m)
+	text := func(L *lua.LState) int {
+		L.Push(lua.LString(binding.Planned(what)))
+		return 1
+	}
+	meta.RawSetString("__tostring", L.NewFunction(text))
+	meta.RawSetString("__concat", L.NewFunction(text))
 	t := L.NewTable()
 	t.Metatable = meta
 	return t

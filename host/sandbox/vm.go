@@ -47,7 +47,9 @@ type VM struct {
 	meter  meter
 	spare  []*lua.LState
 	random *rand.Rand
-	words  []string // names of the globals, for "did you mean"
+	// foresee answers what a plan cannot know; nil outside of one.
+	foresee foreseer
+	words   []string // names of the globals, for "did you mean"
 }
 
 // newVM makes a VM with the libraries and without words.
