@@ -111,6 +111,14 @@ func (b *builder) take(r *journal.Record) error {
 		return with(r, func(c journal.Repair) { b.run.Repairs = append(b.run.Repairs, c) })
 	case journal.RunFinished:
 		return with(r, b.finished)
+	case journal.PlanMade:
+		return with(r, b.planMade)
+	case journal.PlanDeviated:
+		return with(r, func(d journal.Deviation) {
+			b.run.Deviations = append(b.run.Deviations, Deviation{At: b.now, Deviation: d})
+		})
+	case journal.PlanCompared:
+		return with(r, func(c journal.Comparison) { b.run.NotDone = c.NotDone })
 	case journal.UndoStarted:
 		return with(r, b.undoStarted)
 	case journal.UndoFinished:
@@ -125,7 +133,7 @@ func (b *builder) started(s journal.Started) {
 	r.ID, r.Title, r.Runbook, r.Severity, r.Impact = s.Run, s.Title, s.Runbook, s.Severity, s.Impact
 	r.Mode, r.Drill, r.Env, r.World, r.Speed = s.Mode, s.Drill, s.Env, s.World, s.Speed
 	r.Operator, r.Version, r.Input, r.SourceHash = s.Operator, s.Version, s.Input, s.SourceHash
-	r.RTO.Target, r.RPO.Target = s.RTO, s.RPO
+	r.RTO.Target, r.RPO.Target, r.Follows = s.RTO, s.RPO, s.Plan
 	r.Started, r.Detected = b.now, s.DetectedAt
 	if r.Detected.IsZero() {
 		r.Detected = r.Started

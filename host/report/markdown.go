@@ -15,10 +15,15 @@ func Markdown(w io.Writer, r *Run) error {
 	p.head()
 	p.objectives()
 	p.time()
-	if err := p.timeline(); err != nil {
+	if p.Plan != nil {
+		if err := p.planned(); err != nil {
+			return err
+		}
+	} else if err := p.timeline(); err != nil {
 		return err
 	}
 	p.changes()
+	p.deviations()
 	p.approvals()
 	p.evidence()
 	p.notes()

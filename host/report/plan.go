@@ -1,0 +1,443 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"sort"
+	"strings"
+	"time"
+
+	"github.com/webhost-systems/drhost/host/journal"
+)
+
+// Planned is what a plan found, with its figures.
+type Planned struct {
+	journal.Plan
+	MostChanges  int `json:"most_changes"` // on one way
+	MostDestroys int `json:"most_destroys"`
+	MostPeople   int `json:"most_people"`
+	Uncertain    int `json:"uncertain"` // reads of the world before changes
+}
+
+func measured(p journal.Plan) *Planned {
+	out := &Planned{Plan: p}
+	for _, w := range p.Ways {
+		destroys := 0
+		for _, n := range w.Calls {
+			if n >= 0 && n < len(p.Calls) && p.Calls[n].Effect == "destroys" {
+				destroys++
+			}
+		}
+		out.MostChanges, out.MostDestroys, out.MostPeople = max(out.MostChanges, len(w.Calls)), max(out.MostDestroys, destroys), max(out.MostPeople, w.People)
+	}
+	count(p.Tree, func(n journal.PlanNode) {
+		if n.Before {
+			out.Uncertain++
+		}
+	})
+	return out
+}
+
+func count(nodes []journal.PlanNode, see func(journal.PlanNode)) {
+	for _, n := range nodes {
+		see(n)
+		for _, c := range n.Choices {
+			count(c.Then, see)
+		}
+	}
+}
+
+// planMade takes in what a plan found. Its reads stand in its tree.
+func (b *builder) planMade(p journal.Plan) {
+	r := b.run
+	r.Plan = measured(p)
+	b.root.Children = nil
+	for i, c := range p.Calls {
+		r.Changes = append(r.Changes, &Node{Form: "call", Title: c.Says, Path: fmt.Sprintf("%s/%d", c.Path, i+1), State: "planned", Started: b.now, Ended: b.now, Call: c.Call,
+			Effect: c.Effect, Site: c.Site})
+	}
+}
+
+// PlanTree prints a plan so that it is read at a glance: what is done, where
+// the ways part, and how each ends.
+func PlanTree(w io.Writer, p *Planned, s Style) error {
+	if s.Width <= 0 {
+		s.Width = 80
+	}
+	out := bufio.NewWriter(w)
+	t := planPrinter{out: out, style: s}
+	t.nodes(p.Tree, 0)
+	return out.Flush()
+}
+
+type planPrinter struct {
+	out   *bufio.Writer
+	style Style
+}
+
+const (
+	bold    = "\x1b[1m"
+	redBold = "\x1b[1;31m"
+)
+
+func (t *planPrinter) nodes(nodes []journal.PlanNode, indent int) {
+	for i, n := range nodes {
+		t.node(n, indent+n.Depth, indent, i+1 < len(nodes))
+	}
+}
+
+func (t *planPrinter) node(n journal.PlanNode, at, indent int, more bool) {
+	switch n.Form {
+	case "step", "parallel", "each", "branch":
+		title := oneLine(n.Title)
+		if n.Form != "step" && n.Form != "branch" {
+			title += " (all at once)"
+		}
+		if n.Optional {
+			title += " (may fail)"
+		}
+		t.line(at, t.sign("▸", ">"), "", title)
+	case "call":
+		t.call(n, at)
+	case "approval":
+		who := "ASKS A PERSON: "
+		if n.Needs > 1 {
+			who = fmt.Sprintf("ASKS %d DIFFERENT PEOPLE: ", n.Needs)
+		}
+		t.line(at, t.sign("☞", "@"), yellow, who+oneLine(n.Title))
+	case "expect":
+		t.line(at, t.sign("✓", "="), dim, "checks: "+oneLine(n.Title))
+	case "note":
+		t.line(at, t.sign("›", "-"), dim, oneLine(n.Title))
+	case "failed":
+		t.line(at, t.sign("✗", "x"), red, "the step fails"+because(n))
+	case "end":
+		t.end(n, indent)
+	case "fork":
+		t.fork(n, at, indent, more)
+	}
+}
+
+func because(n journal.PlanNode) string {
+	if n.Fault == nil {
+		return ""
+	}
+	return ": " + n.Fault.Error()
+}
+
+func (t *planPrinter) call(n journal.PlanNode, at int) {
+	if n.Effect == "reads" {
+		if n.Fault != nil {
+			t.line(at, t.sign("✗", "x"), red, n.Title+because(n))
+		}
+		return
+	}
+	text, color := oneLine(n.Title), ""
+	if n.Effect == "destroys" {
+		text, color = "DESTROYS: "+text, redBold
+	}
+	t.line(at, t.sign("→", "*"), color, text)
+	if n.Fault != nil {
+		t.line(at+1, " ", red, "this would fail"+because(n))
+	}
+}
+
+func (t *planPrinter) end(n journal.PlanNode, at int) {
+	color, text := t.ending(n)
+	t.line(at, t.sign("■", "#"), color, text)
+}
+
+// ending is how a way ends, in words.
+func (t *planPrinter) ending(n journal.PlanNode) (color, text string) {
+	color, text = green, "DONE"
+	if n.Result != "done" {
+		color, text = red, strings.ToUpper(n.Result)
+	}
+	if n.Title != "" {
+		text += ": " + oneLine(n.Title)
+	}
+	return color, text
+}
+
+// fork prints a question with its answers. The answer after which most happens
+// goes on below at the same indent, so that a long plan stays narrow.
+func (t *planPrinter) fork(n journal.PlanNode, at, indent int, more bool) {
+	long, weight := -1, -1
+	for i, c := range n.Choices {
+		if w := heft(c.Then); !c.LeftOut && w > weight {
+			long, weight = i, w
+		}
+	}
+	if stopsElse(n, long) {
+		then := n.Choices[long].Then
+		if len(then) > 0 && then[0].Form == "expect" {
+			t.line(at, t.sign("✓", "="), yellow, "checks: "+oneLine(then[0].Title)+" [if not, the run stops here]")
+			then = then[1:]
+		} else {
+			t.line(at, "?", yellow, fmt.Sprintf("%s [%s: the run stops here]", oneLine(n.Title), oneLine(n.Choices[1-long].Answer)))
+		}
+		t.nodes(then, indent)
+		return
+	}
+	t.line(at, "?", yellow, oneLine(n.Title))
+	for i, c := range n.Choices {
+		if i != long {
+			t.choice(c, at+1, more)
+		}
+	}
+	if long >= 0 {
+		c := n.Choices[long]
+		below := "goes on below"
+		if len(c.Then) == 0 && more {
+			below = "goes on below all the same"
+		}
+		t.line(at+1, t.sign("└", "\\"), bold, oneLine(c.Answer)+": "+below)
+		t.nodes(c.Then, indent)
+	}
+}
+
+// choice prints an answer and what follows it, indented.
+func (t *planPrinter) choice(c journal.PlanChoice, at int, more bool) {
+	sign := t.sign("├", "|")
+	switch {
+	case c.LeftOut:
+		t.line(at, sign, yellow, oneLine(c.Answer)+": not followed")
+	case len(c.Then) == 0 && more:
+		t.line(at, sign, bold, oneLine(c.Answer)+": goes on below all the same")
+	case len(c.Then) == 1 && c.Then[0].Form == "end":
+		color, text := t.ending(c.Then[0])
+		t.line(at, sign, color, oneLine(c.Answer)+": "+text)
+	default:
+		t.line(at, sign, bold, oneLine(c.Answer)+":")
+		t.nodes(shallow(c.Then), at+1)
+		if last := c.Then; more && (len(last) == 0 || !ends(last)) {
+			t.line(at+1, t.sign("↓", "v"), dim, "then goes on below")
+		}
+	}
+}
+
+// ends tells whether nodes lead to the end of the run.
+func ends(nodes []journal.PlanNode) bool {
+	last := nodes[len(nodes)-1]
+	if last.Form != "fork" {
+		return last.Form == "end"
+	}
+	for _, c := range last.Choices {
+		if c.LeftOut || len(c.Then) == 0 || !ends(c.Then) {
+			return false
+		}
+	}
+	return true
+}
+
+// shallow is nodes with their depths counted from the least of them.
+func shallow(nodes []journal.PlanNode) []journal.PlanNode {
+	least := -1
+	for _, n := range nodes {
+		if n.Form != "end" && (least < 0 || n.Depth < least) {
+			least = n.Depth
+		}
+	}
+	return lifted(nodes, max(least, 0))
+}
+
+func lifted(nodes []journal.PlanNode, by int) []journal.PlanNode {
+	out := make([]journal.PlanNode, len(nodes))
+	for i, n := range nodes {
+		n.Depth = max(n.Depth-by, 0)
+		choices := make([]journal.PlanChoice, len(n.Choices))
+		for j, c := range n.Choices {
+			c.Then = lifted(c.Then, by)
+			choices[j] = c
+		}
+		n.Choices = choices
+		out[i] = n
+	}
+	return out
+}
+
+// stopsElse tells of a fork of which every answer but the long one ends the run
+// at once, badly and without another change.
+func stopsElse(n journal.PlanNode, long int) bool {
+	if len(n.Choices) != 2 || long < 0 || n.Choices[1-long].LeftOut {
+		return false
+	}
+	other := n.Choices[1-long].Then
+	for _, x := range other {
+		switch {
+		case x.Form == "expect", x.Form == "failed", x.Form == "note", x.Form == "call" && x.Effect == "reads":
+		case x.Form == "end" && x.Result != "done":
+		default:
+			return false
+		}
+	}
+	return len(other) > 0 && ends(other)
+}
+
+// heft is how much happens in nodes.
+func heft(nodes []journal.PlanNode) int {
+	sum := 0
+	count(nodes, func(n journal.PlanNode) {
+		if sum++; n.Form == "call" && n.Effect != "reads" {
+			sum += 10
+		}
+	})
+	return sum
+}
+
+func (t *planPrinter) sign(sign, ascii string) string {
+	if t.style.ASCII {
+		return ascii
+	}
+	return sign
+}
+
+// line prints text, broken where it is too long: nothing of a plan is cut off.
+func (t *planPrinter) line(at int, sign, color, text string) {
+	indent := strings.Repeat("  ", at)
+	for i, row := range wrap(text, max(t.style.Width-len(indent)-2, 24)) {
+		if i > 0 {
+			sign = " "
+		}
+		if t.style.Color && color != "" {
+			row = color + row + reset
+		}
+		fmt.Fprintln(t.out, strings.TrimRight(indent+sign+" "+row, " "))
+	}
+}
+
+// PlanSummary sums a plan up.
+func PlanSummary(w io.Writer, r *Run) error {
+	p := r.Plan
+	out := bufio.NewWriter(w)
+	say := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
+	say("\nthis is a plan: nothing was changed")
+	say("  ways       %s followed, of which %s well", plural(len(p.Ways), "way"), verb(p.wells(), "ends", "end"))
+	if p.LeftOut > 0 {
+		say("  LEFT OUT   %s not followed: this plan is not whole", plural(p.LeftOut, "choice"))
+	}
+	say("  changes    %d at most, %s", p.MostChanges, p.destroying())
+	say("  people     asked %s at most", times(p.MostPeople))
+	if p.Uncertain > 0 {
+		say("  reads      %s made of the world as it is now, although changes", plural(p.Uncertain, "read"))
+		say("             planned before may alter it")
+	}
+	say("  objective  %s; %s", target(r.RTO.Target), p.forecast())
+	say("  ‹planned›  marks what only the run itself will know")
+	if r.Status != "done" {
+		say("no way ends well: %s", r.Message)
+	}
+	return out.Flush()
+}
+
+// destroying says how many changes cannot be undone.
+func (p *Planned) destroying() string {
+	if p.MostDestroys == 0 {
+		return "none of which destroys anything"
+	}
+	return fmt.Sprintf("%d of which DESTROY SOMETHING", p.MostDestroys)
+}
+
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+func times(n int) string {
+	switch n {
+	case 0:
+		return "never"
+	case 1:
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}
+
+func (p *Planned) wells() int {
+	n := 0
+	for _, w := range p.Ways {
+		if w.Result == "done" {
+			n++
+		}
+	}
+	return n
+}
+
+// forecast is what earlier runs say of how long it takes.
+func (p *Planned) forecast() string {
+	if len(p.Earlier) == 0 {
+		return "no earlier run or drill to forecast from"
+	}
+	var all []time.Duration
+	for _, e := range p.Earlier {
+		all = append(all, seconds(e.Seconds))
+	}
+	sort.Slice(all, func(i, j int) bool { return all[i] < all[j] })
+	if len(all) == 1 {
+		return fmt.Sprintf("the last one took %s", duration(all[0]))
+	}
+	return fmt.Sprintf("the last %d took %s to %s", len(all), duration(all[0]), duration(all[len(all)-1]))
+}
+
+// Deviations prints how a run deviated from its plan; nothing when it follows
+// none.
+func Deviations(w io.Writer, r *Run) error {
+	if r.Follows == "" {
+		return nil
+	}
+	out := bufio.NewWriter(w)
+	if len(r.Deviations) == 0 && len(r.NotDone) == 0 {
+		fmt.Fprintf(out, "as planned: every change is in plan %s\n", r.Follows)
+	}
+	if len(r.Deviations) > 0 {
+		fmt.Fprintf(out, "DEVIATIONS from plan %s:\n", r.Follows)
+	}
+	for _, d := range r.Deviations {
+		fmt.Fprintf(out, "  %s: %s (%s): %s\n", d.Site, oneLine(d.Says), d.Effect, oneLine(d.Why))
+	}
+	if len(r.NotDone) > 0 {
+		fmt.Fprintln(out, "planned, but not done:")
+	}
+	for _, c := range r.NotDone {
+		fmt.Fprintf(out, "  %s: %s\n", c.Site, oneLine(c.Says))
+	}
+	return out.Flush()
+}
+
+// deviations is the report's section on the plan that a run follows.
+func (p page) deviations() {
+	if p.Follows == "" {
+		return
+	}
+	p.say("\n## Deviations from the plan\n\nThe run follows plan `%s`.\n", p.Follows)
+	if len(p.Deviations) == 0 {
+		p.say("Every change was planned.")
+	} else {
+		p.say("| At | Where | Change | Effect | Why it is not planned |\n|---|---|---|---|---|")
+	}
+	for _, d := range p.Deviations {
+		p.say("| %s | `%s` | %s | %s | %s |", stamp(d.At), d.Site, cell(d.Says), d.Effect, cell(d.Why))
+	}
+	if len(p.NotDone) > 0 {
+		p.say("\nPlanned, but not done:\n")
+	}
+	for _, c := range p.NotDone {
+		p.say("- %s (`%s`)", prose(c.Says), c.Site)
+	}
+}
+
+// planned is the report's section on what a plan found.
+func (p page) planned() error {
+	p.say("\n## The plan\n\n```text")
+	if err := PlanTree(p.Writer, p.Plan, Style{Width: 100}); err != nil {
+		return err
+	}
+	if err := PlanSummary(p.Writer, p.Run); err != nil {
+		return err
+	}
+	p.say("```")
+	return nil
+}
