@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -131,17 +132,17 @@ func (a *attended) Approve(ctx context.Context, q gate.Question) (gate.Answer, e
 
 // Summary prints a run's step tree, its objectives, and where the report lies.
 func (h *Host) Summary(w io.Writer, r *Result, color bool) error {
-	if err := report.Tree(w, r.Report, report.Style{Color: color}); err != nil {
+	if err := h.tree(w, r.Report, report.Style{Color: color}); err != nil {
 		return err
-	}
-	if r.Report.Mode == string(policy.Plan) {
-		fmt.Fprintf(w, "this is a plan: nothing was changed; a run would make the %d changes above, as far as can be told\n", len(r.Report.Changes))
 	}
 	for _, g := range r.Report.BreakGlass {
 		fmt.Fprintf(w, "BREAK-GLASS by %s: %s (gone past: %s)\n", g.By, g.Justification, g.What)
 	}
-	if text := ending(r); text != "" {
+	if text := ending(r); text != "" && r.Report.Plan == nil {
 		fmt.Fprintln(w, text)
+	}
+	if r.Report.Plan != nil && r.Report.Status == "done" {
+		fmt.Fprintf(w, "to run it: drhost run --plan %s\n", r.ID)
 	}
 	if r.Unwritten != nil {
 		_, err := fmt.Fprintf(w, "the report could not be written (%v); once that is mended, `drhost report %s` prints it from the journal\n", r.Unwritten, r.ID)
@@ -149,6 +150,14 @@ func (h *Host) Summary(w io.Writer, r *Result, color bool) error {
 	}
 	_, err := fmt.Fprintf(w, "report: %s\n", shortPath(filepath.Join(r.Folder, "report.md")))
 	return err
+}
+
+// tree prints what a run did, with how it deviated from its plan, or a plan.
+func (h *Host) tree(w io.Writer, r *report.Run, style report.Style) error {
+	if r.Plan == nil {
+		return errors.Join(report.Tree(w, r, style), report.Deviations(w, r))
+	}
+	return errors.Join(report.PlanTree(w, r.Plan, style), report.PlanSummary(w, r))
 }
 
 // ending says what became of a run, and how to go on with one that stopped. A

@@ -133,7 +133,7 @@ func (h *Host) sourceToResume(ctx context.Context, p *project, log journal.Log, 
 	if err != nil || hash(edited) == known {
 		return sealed, nil
 	}
-	changes := string(diff.Diff("the run's "+filepath.Base(started.Runbook), sealed.Text, started.Runbook, now))
+	changes := difference(sealed, edited, "the run's")
 	step := firstStepTouched(sealed, edited)
 	q := gate.Question{Text: fmt.Sprintf("%s was edited since the run stopped:\n%s\nThe first step it touches: %s. Go on with the edited runbook?", started.Runbook, changes, step),
 		Choices: []string{"edited", "as it was", "stop"}}
@@ -155,6 +155,12 @@ func (h *Host) sourceToResume(ctx context.Context, p *project, log journal.Log, 
 		return sealed, journalError(err)
 	}
 	return edited, nil
+}
+
+// difference shows what was edited in a script that was sealed; whose says by
+// what.
+func difference(sealed, now sandbox.Source, whose string) string {
+	return string(diff.Diff(whose+" "+filepath.Base(now.File), sealed.Text, now.File, now.Text))
 }
 
 func (h *Host) askAboutEdit(ctx context.Context, q gate.Question, r Request) (gate.Answer, error) {

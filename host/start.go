@@ -39,7 +39,9 @@ type Request struct {
 	Name       string // who runs it; "": the user's name
 	YesDestroy bool
 	BreakGlass string // written justification of one person who goes on alone; "": none
+	Plan       string // id of the plan that the run follows; "": none
 	Observe    func(gate.Event)
+	Warn       func(text string)      // takes what a person should know before it begins; may be nil
 	Recall     func([]journal.Record) // takes what earlier lives journaled; may be nil
 }
 
@@ -56,6 +58,12 @@ type Result struct {
 
 // Run starts a run and executes it to its end.
 func (h *Host) Run(ctx context.Context, r Request) (*Result, error) {
+	if r.Plan != "" {
+		var err error
+		if r, err = h.adopt(ctx, filepath.Dir(r.Runbook), r); err != nil {
+			return nil, err
+		}
+	}
 	p, err := h.open(filepath.Dir(r.Runbook))
 	if err != nil {
 		return nil, err
@@ -84,6 +92,13 @@ func (h *Host) Run(ctx context.Context, r Request) (*Result, error) {
 		return nil, err
 	}
 	started := h.head(r, s, input)
+	warning := ""
+	if r.Plan != "" {
+		started.Plan = r.Plan
+		if started.PlanHead, warning, err = h.follows(ctx, p, s, r); err != nil {
+			return nil, err
+		}
+	}
 	log, err := p.create(ctx, started)
 	if err != nil {
 		return nil, journalError(err)
@@ -91,6 +106,12 @@ func (h *Host) Run(ctx context.Context, r Request) (*Result, error) {
 	defer log.Close()
 	if err := seal(p.store.Path(started.Run), source); err != nil {
 		return nil, journalError(err)
+	}
+	if r.Mode == policy.Plan {
+		return h.planned(ctx, p, s, log, started, r)
+	}
+	if warning != "" && r.Warn != nil {
+		r.Warn(warning)
 	}
 	return h.execute(ctx, p, s, log, started, r)
 }
@@ -114,6 +135,8 @@ type prepared struct {
 	source   sandbox.Source
 	env      *environment
 	clients  map[string]any
+	modules  []string
+	dir      string // of the config
 	resolve  binding.Resolver
 	redactor *secret.Redactor
 }
@@ -156,7 +179,8 @@ func (h *Host) attach(p *project, script *sandbox.Script, source sandbox.Source,
 	if err != nil {
 		return nil, err
 	}
-	return &prepared{script: script, source: source, env: env, clients: clients, resolve: resolve, redactor: &h.redactor}, nil
+	return &prepared{script: script, source: source, env: env, clients: clients, modules: modules, dir: p.config.Dir,
+		resolve: resolve, redactor: &h.redactor}, nil
 }
 
 func (h *Host) head(r Request, s *prepared, input map[string]any) journal.Started {
@@ -194,6 +218,10 @@ func (h *Host) execute(ctx context.Context, p *project, s *prepared, log journal
 		r.Operator = &Unattended{}
 	}
 	o := h.gateOptions(p, s, log, started, r)
+	var err error
+	if o.Follow, err = p.followed(ctx, started, log.Records()); err != nil {
+		return nil, err
+	}
 	g, err := gate.New(o, log.Records())
 	if err != nil {
 		return nil, journalError(err)
