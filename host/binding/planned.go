@@ -71,8 +71,10 @@ func PlannedKind(v any) (what string, k Kind, ok bool) {
 	return what, Kind(of), ok
 }
 
-// Doubt returns v, the answer of a read, with every yes or no in it planned: it
-// was read before changes that a plan only predicts. what says what was read.
+// Doubt returns v, the answer of a read, as a plan may use it that has predicted
+// changes since: every yes or no in it, every state and every number by name is
+// planned, because the changes may alter just that. Names, addresses and other
+// text stay. what says what was read.
 func Doubt(v any, what string) any {
 	switch v := v.(type) {
 	case bool:
@@ -84,13 +86,39 @@ func Doubt(v any, what string) any {
 			}
 		}
 	case map[string]any:
+		_, record := v[typeKey]
 		out := make(map[string]any, len(v))
 		for k, x := range v {
-			out[k] = Doubt(x, k+" of "+what)
+			about := k + " of " + what
+			switch x := x.(type) {
+			case string:
+				if record && stateful(k) {
+					out[k] = Planned(about)
+					continue
+				}
+				out[k] = x
+			case float64:
+				if !record {
+					out[k] = PlannedValue(Number, about)
+					continue
+				}
+				out[k] = x
+			default:
+				out[k] = Doubt(x, about)
+			}
 		}
 		return out
 	}
 	return v
+}
+
+// stateful tells of fields that say how something is at the moment.
+func stateful(field string) bool {
+	switch field {
+	case "status", "state", "health", "phase", "role":
+		return true
+	}
+	return false
 }
 
 // HoldsPlanned tells whether plain data contains a planned value anywhere.

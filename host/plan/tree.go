@@ -142,14 +142,14 @@ func told(nodes []journal.PlanNode, item Item, depth int) ([]journal.PlanNode, i
 		if strings.HasPrefix(x.Call, "host.") || x.Call == "run.elapsed" {
 			break
 		}
-		n := journal.PlanNode{Form: "call", Title: x.Says, Path: x.Key, Depth: depth, Call: x.Call, Effect: x.Effect, Fault: x.Fault, Site: x.Site}
+		n := journal.PlanNode{Form: "call", Title: x.Says, Path: parent(x.Key), Depth: depth, Call: x.Call, Effect: x.Effect, Fault: x.Fault, Site: x.Site}
 		n.Planned = binding.HoldsPlanned(x.Args)
 		if x.Effect == binding.Reads.String() {
 			n.Title, n.Before = Describe(x.Call, x.Args), item.Before && !n.Planned
 		}
 		nodes = append(nodes, n)
 	case journal.Approval:
-		nodes = append(nodes, journal.PlanNode{Form: "approval", Title: x.Text, Path: x.Key, Depth: depth, Needs: max(x.Needs, 1), Site: x.Site})
+		nodes = append(nodes, journal.PlanNode{Form: "approval", Title: x.Text, Path: x.Site.Step, Depth: depth, Needs: max(x.Needs, 1), Site: x.Site})
 	case journal.NoteText:
 		form := "note"
 		if x.Form == "expect" {
