@@ -151,7 +151,7 @@ func failuresToRetry(records []journal.Record) map[int]bool {
 			continue
 		case journal.LeaseTaken, journal.Note, journal.ApprovalAsked, journal.TailRepaired,
 			journal.FaultInjected, journal.SourceChanged, journal.UndoStarted,
-			journal.DecisionMade, journal.PlanDeviated, journal.PlanCompared:
+			journal.DecisionMade, journal.PlanDeviated:
 			continue
 		case journal.StepStarted:
 			if s, err := journal.Decode[journal.Step](records[i]); err == nil {

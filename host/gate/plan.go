@@ -170,11 +170,11 @@ func (g *Gate) deviates(key string, op Op) (why string, err error) {
 		Says: op.Says, Why: why, Site: op.Site, Asked: asked}, true)
 }
 
-// Compare records what of the plan that the run follows was not done when it
-// ended.
-func (g *Gate) Compare() error {
+// NotDone are the changes of the plan that the run follows and that it has not
+// made.
+func (g *Gate) NotDone() []journal.PlanCall {
 	if g.o.Follow == nil {
 		return nil
 	}
-	return g.Append(journal.PlanCompared, journal.Comparison{Plan: g.o.Follow.ID, NotDone: g.o.Follow.NotDone()}, false)
+	return g.o.Follow.NotDone()
 }

@@ -4,10 +4,9 @@ import "github.com/webhost-systems/drhost/host/fault"
 
 // Kinds of records that plans, and runs that follow one, add.
 const (
-	DecisionMade Kind = "decision"      // of a run that follows a plan: which way it went
-	PlanMade     Kind = "plan_made"     // what a plan found
-	PlanDeviated Kind = "deviation"     // of a run from its plan
-	PlanCompared Kind = "plan_compared" // what of the plan was not done when the run ended
+	DecisionMade Kind = "decision"  // of a run that follows a plan: which way it went
+	PlanMade     Kind = "plan_made" // what a plan found
+	PlanDeviated Kind = "deviation" // of a run from its plan
 )
 
 // Decision is the payload of decision: a point at which only the world, or a
@@ -112,10 +111,4 @@ type Deviation struct {
 	Why    string `json:"why"`
 	Site   Site   `json:"site"`
 	Asked  bool   `json:"asked,omitempty"` // somebody has to consent before it is made
-}
-
-// Comparison is the payload of plan_compared.
-type Comparison struct {
-	Plan    string     `json:"plan"`
-	NotDone []PlanCall `json:"not_done,omitempty"`
 }

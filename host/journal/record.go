@@ -261,4 +261,7 @@ type Finished struct {
 	Message string       `json:"message"`
 	Fault   *fault.Fault `json:"fault,omitempty"`
 	Exit    int          `json:"exit"`
+	// NotDone are the changes of the plan that the run followed and has not
+	// made when it ended.
+	NotDone []PlanCall `json:"not_done,omitempty"`
 }

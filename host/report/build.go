@@ -117,8 +117,6 @@ func (b *builder) take(r *journal.Record) error {
 		return with(r, func(d journal.Deviation) {
 			b.run.Deviations = append(b.run.Deviations, Deviation{At: b.now, Deviation: d})
 		})
-	case journal.PlanCompared:
-		return with(r, func(c journal.Comparison) { b.run.NotDone = c.NotDone })
 	case journal.UndoStarted:
 		return with(r, b.undoStarted)
 	case journal.UndoFinished:
@@ -148,7 +146,7 @@ func (b *builder) goOn() {
 	if r.Status == "unfinished" || r.Status == "done" || r.Mode == "drill" {
 		return
 	}
-	r.Status, r.Message, r.Fault, r.Exit, r.Ended = "unfinished", "", nil, interrupted, time.Time{}
+	r.Status, r.Message, r.Fault, r.Exit, r.Ended, r.NotDone = "unfinished", "", nil, interrupted, time.Time{}, nil
 	b.resumed()
 }
 
@@ -162,7 +160,7 @@ func (b *builder) resumed() {
 func (b *builder) finished(f journal.Finished) {
 	r := b.run
 	b.resumed()
-	r.Status, r.Message, r.Fault, r.Exit, r.Ended = f.Result, f.Message, f.Fault, f.Exit, b.now
+	r.Status, r.Message, r.Fault, r.Exit, r.Ended, r.NotDone = f.Result, f.Message, f.Fault, f.Exit, b.now, f.NotDone
 }
 
 func (b *builder) leaseTaken(h journal.Holder) {

@@ -69,11 +69,7 @@ func (e *Engine) Run(ctx context.Context, main Body) journal.Finished {
 		err = e.gate.Orphan("")
 	}
 	end := e.conclude(err)
-	if end.Exit != ExitInterrupted && end.Exit != ExitJournal {
-		if err := e.gate.Compare(); err != nil {
-			return e.conclude(err)
-		}
-	}
+	end.NotDone = e.gate.NotDone()
 	end.Message, end.Fault = e.gate.CleanText(end.Message), e.gate.CleanFault(end.Fault)
 	if end.Exit == ExitInterrupted || end.Exit == ExitJournal {
 		return end
