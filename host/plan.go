@@ -19,9 +19,10 @@ import (
 )
 
 const (
-	mostWays    = 64 // that one plan follows
-	lookedAt    = 50 // runs that a forecast is looked for in, the newest first
-	mostEarlier = 5  // runs that a forecast rests on
+	mostWays    = 64              // that one plan follows
+	longest     = 2 * time.Minute // for which it begins to follow others
+	lookedAt    = 50              // runs that a forecast is looked for in, the newest first
+	mostEarlier = 5               // runs that a forecast rests on
 )
 
 // planned follows the ways of a prepared runbook and journals what it found.
@@ -38,7 +39,9 @@ func (h *Host) planned(ctx context.Context, p *project, s *prepared, log journal
 	}
 	book := plan.NewBook(func(out journal.Outcome) error { return top.Append(journal.CallOutcome, out, false) })
 	var ends []journal.Finished
-	ways, leftOut, err := plan.Explore(ctx, book, mostWays, func(ctx context.Context, way *plan.Way) error {
+	began := h.Clock.Now()
+	enough := func() bool { return h.Clock.Now().Sub(began) > longest }
+	ways, leftOut, err := plan.Explore(ctx, book, mostWays, enough, func(ctx context.Context, way *plan.Way) error {
 		end, err := h.follow(ctx, s, o, started, way)
 		ends = append(ends, end)
 		return err

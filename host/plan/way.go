@@ -152,14 +152,19 @@ func (w *Way) Changes() int {
 	return w.changes
 }
 
-// JustDecided tells whether nothing but a decision came last.
-func (w *Way) JustDecided() bool {
+// JustDecided tells whether the last that happened is a decision that belongs to
+// site: one made there, or a wait that ended.
+func (w *Way) JustDecided(site journal.Site) bool {
 	if w == nil {
 		return false
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return len(w.items) > 0 && w.items[len(w.items)-1].Kind == journal.DecisionMade
+	if len(w.items) == 0 {
+		return false
+	}
+	d, ok := w.items[len(w.items)-1].Payload.(journal.Decision)
+	return ok && (d.Form == "eventually" || d.Site.String() == site.String())
 }
 
 // LastRead is the call that was read last, "" when the way begins with no read.
@@ -244,13 +249,13 @@ func (w *Way) Keep(out journal.Outcome) error {
 	return w.book.keep(out)
 }
 
-// Explore follows ways until each decision was answered in every manner or
-// limit ways were followed. Those that differ from the first in one decision
+// Explore follows ways until each decision was answered in every manner, limit
+// ways were followed, or enough says that it took too long. Those that differ from the first in one decision
 // come before those that differ in two. leftOut counts what was not followed.
-func Explore(ctx context.Context, book *Book, limit int, follow func(context.Context, *Way) error) (ways []*Way, leftOut int, err error) {
+func Explore(ctx context.Context, book *Book, limit int, enough func() bool, follow func(context.Context, *Way) error) (ways []*Way, leftOut int, err error) {
 	queue := []map[string]int{{}}
 	for len(queue) > 0 {
-		if len(ways) == limit {
+		if len(ways) == limit || len(ways) > 0 && enough() {
 			return ways, leftOut + len(queue), nil
 		}
 		forced := queue[0]

@@ -151,7 +151,7 @@ func (e *Engine) Elapsed(ctx context.Context, sc *gate.Scope, site journal.Site)
 func (e *Engine) Expect(sc *gate.Scope, text string, condition bool, site journal.Site) error {
 	n := journal.NoteText{Text: text, Site: site, Form: "expect", Evidence: map[string]any{"ok": condition}}
 	d := journal.Decision{Key: sc.Decision("expect"), Form: "expect", Text: text, Choices: []string{"holds", "does not hold"}, Site: site}
-	if e.gate.Doubtful() && !e.gate.Way().JustDecided() {
+	if e.gate.Doubtful() && !e.gate.Way().JustDecided(site) {
 		n.Evidence = map[string]any{"planned": true}
 		condition = e.gate.Decide(d) == 0
 	}

@@ -118,6 +118,9 @@ func passing(err error) bool {
 // tick waits between two tries. Its outcome is journaled, so that a replay
 // tries as often as the first life did.
 func (e *Engine) tick(ctx context.Context, sc *gate.Scope, within, every time.Duration, site journal.Site, spent func() time.Duration) (expired bool, at time.Duration, err error) {
+	if e.planning() {
+		return false, spent(), nil // it would only take time
+	}
 	v, err := e.gate.Do(ctx, sc, gate.Op{Call: "host.wait", Effect: binding.Reads, Site: site,
 		Says: fmt.Sprintf("wait %s (for at most %s in all)", every, within),
 		Exec: func(ctx context.Context) (any, error) {

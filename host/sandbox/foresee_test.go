@@ -77,7 +77,7 @@ return runbook { title = "T", input = {}, run = function(input)
 ` + body + `
 end }`
 	book := plan.NewBook(func(journal.Outcome) error { return nil })
-	ways, left, err := plan.Explore(t.Context(), book, limit, func(ctx context.Context, way *plan.Way) error {
+	ways, left, err := plan.Explore(t.Context(), book, limit, func() bool { return false }, func(ctx context.Context, way *plan.Way) error {
 		s, err := Load(Options{Source: Source{File: "t.lua", Text: []byte(source)}, Catalog: catalog, Foresee: true})
 		if err != nil {
 			return err
