@@ -275,12 +275,16 @@ func stopsElse(n journal.PlanNode, long int) bool {
 	return len(other) > 0 && ends(other)
 }
 
-// heft is how much happens in nodes.
+// heft is how much happens in nodes. A change counts more than other lines, and
+// a good end more than a bad one.
 func heft(nodes []journal.PlanNode) int {
 	sum := 0
 	count(nodes, func(n journal.PlanNode) {
-		if sum++; n.Form == "call" && n.Effect != "reads" {
+		switch {
+		case n.Form == "call" && n.Effect != "reads", n.Form == "end" && n.Result == "done":
 			sum += 10
+		case n.Form != "end" && n.Form != "failed":
+			sum++
 		}
 	})
 	return sum
@@ -336,7 +340,7 @@ func (p *Planned) destroying() string {
 	if p.MostDestroys == 0 {
 		return "none of which destroys anything"
 	}
-	return fmt.Sprintf("%d of which DESTROY SOMETHING", p.MostDestroys)
+	return verb(p.MostDestroys, "of which DESTROYS SOMETHING", "of which DESTROY SOMETHING")
 }
 
 func verb(n int, one, many string) string {
