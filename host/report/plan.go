@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"path"
 	"sort"
 	"strings"
 	"time"
@@ -67,7 +68,7 @@ func PlanTree(w io.Writer, p *Planned, s Style) error {
 	}
 	out := bufio.NewWriter(w)
 	t := planPrinter{out: out, style: s}
-	t.nodes(p.Tree, 0)
+	t.nodes(p.Tree, 0, false)
 	return out.Flush()
 }
 
@@ -81,9 +82,10 @@ const (
 	redBold = "\x1b[1;31m"
 )
 
-func (t *planPrinter) nodes(nodes []journal.PlanNode, indent int) {
+// nodes prints a list; more tells that the run goes on behind it.
+func (t *planPrinter) nodes(nodes []journal.PlanNode, indent int, more bool) {
 	for i, n := range nodes {
-		t.node(n, indent+n.Depth, indent, i+1 < len(nodes))
+		t.node(n, indent+n.Depth, indent, more || i+1 < len(nodes))
 	}
 }
 
@@ -160,15 +162,11 @@ func (t *planPrinter) ending(n journal.PlanNode) (color, text string) {
 	return color, text
 }
 
-// fork prints a question with its answers. The answer after which most happens
-// goes on below at the same indent, so that a long plan stays narrow.
+// fork prints a question with its answers. Where no answer leads back to the
+// others, that after which most happens goes on below at the same indent, so
+// that a long plan stays narrow.
 func (t *planPrinter) fork(n journal.PlanNode, at, indent int, more bool) {
-	long, weight := -1, -1
-	for i, c := range n.Choices {
-		if w := heft(c.Then); !c.LeftOut && w > weight {
-			long, weight = i, w
-		}
-	}
+	long := longest(n)
 	if stopsElse(n, long) {
 		then := n.Choices[long].Then
 		if len(then) > 0 && then[0].Form == "expect" {
@@ -177,42 +175,60 @@ func (t *planPrinter) fork(n journal.PlanNode, at, indent int, more bool) {
 		} else {
 			t.line(at, "?", yellow, fmt.Sprintf("%s [%s: the run stops here]", oneLine(n.Title), oneLine(n.Choices[1-long].Answer)))
 		}
-		t.nodes(then, indent)
+		t.nodes(then, indent, more)
 		return
 	}
-	t.line(at, "?", yellow, oneLine(n.Title))
+	title := oneLine(n.Title)
+	if n.Site.Line > 0 {
+		title += fmt.Sprintf(" (%s:%d)", path.Base(n.Site.File), n.Site.Line)
+	}
+	t.line(at, "?", yellow, title)
+	if more {
+		long = -1
+	}
+	last := len(n.Choices) - 1
 	for i, c := range n.Choices {
 		if i != long {
-			t.choice(c, at+1, more)
+			t.choice(c, at+1, more, i == last && long < 0)
 		}
 	}
 	if long >= 0 {
 		c := n.Choices[long]
-		below := "goes on below"
-		if len(c.Then) == 0 && more {
-			below = "goes on below all the same"
-		}
-		t.line(at+1, t.sign("└", "\\"), bold, oneLine(c.Answer)+": "+below)
-		t.nodes(c.Then, indent)
+		t.line(at+1, t.sign("└", "\\"), bold, oneLine(c.Answer)+": goes on below")
+		t.nodes(c.Then, indent, more)
 	}
 }
 
+// longest is the choice after which most happens; -1 when none was followed.
+func longest(n journal.PlanNode) int {
+	long, weight := -1, -1
+	for i, c := range n.Choices {
+		if w := heft(c.Then); !c.LeftOut && w > weight {
+			long, weight = i, w
+		}
+	}
+	return long
+}
+
 // choice prints an answer and what follows it, indented.
-func (t *planPrinter) choice(c journal.PlanChoice, at int, more bool) {
+func (t *planPrinter) choice(c journal.PlanChoice, at int, more, last bool) {
 	sign := t.sign("├", "|")
+	if last {
+		sign = t.sign("└", "\\")
+	}
 	switch {
 	case c.LeftOut:
 		t.line(at, sign, yellow, oneLine(c.Answer)+": not followed")
-	case len(c.Then) == 0 && more:
-		t.line(at, sign, bold, oneLine(c.Answer)+": goes on below all the same")
+	case len(c.Then) == 0:
+		t.line(at, sign, bold, oneLine(c.Answer)+": nothing but what follows below")
 	case len(c.Then) == 1 && c.Then[0].Form == "end":
 		color, text := t.ending(c.Then[0])
 		t.line(at, sign, color, oneLine(c.Answer)+": "+text)
 	default:
 		t.line(at, sign, bold, oneLine(c.Answer)+":")
-		t.nodes(shallow(c.Then), at+1)
-		if last := c.Then; more && (len(last) == 0 || !ends(last)) {
-			t.line(at+1, t.sign("↓", "v"), dim, "then goes on below")
+		t.nodes(shallow(c.Then), at+1, more)
+		if more && !ends(c.Then) {
+			t.line(at+1, t.sign("↓", "v"), dim, "then what follows below")
 		}
 	}
 }

@@ -24,6 +24,10 @@ func samplePlan() journal.Plan {
 			{Form: "step", Title: "Try what is mild", Optional: true},
 			{Form: "call", Title: "look db-1", Depth: 1, Call: "x.look", Effect: "reads", Before: true},
 			call(1, "mutates", "reboot db-1 and wait until it says of itself that it has come back and serves whoever asks"),
+			{Form: "fork", Title: "is it so: ok of db-1?", Depth: 1, Site: journal.Site{File: "runbooks/a.lua", Line: 7}, Choices: []journal.PlanChoice{
+				{Answer: "yes", Then: []journal.PlanNode{call(1, "destroys", "wipe db-1")}},
+				{Answer: "no"},
+			}},
 			{Form: "fork", Title: "does x.look db-1 come true within 2m?", Depth: 1, Choices: []journal.PlanChoice{
 				{Answer: "yes", Then: []journal.PlanNode{done}},
 				{Answer: "no", Then: []journal.PlanNode{
@@ -61,6 +65,11 @@ func TestPlanTree(t *testing.T) {
 	want := `▸ Try what is mild (may fail)
   → reboot db-1 and wait until it says of itself that it has
     come back and serves whoever asks
+  ? is it so: ok of db-1? (a.lua:7)
+    ├ yes:
+      → DESTROYS: wipe db-1
+      ↓ then what follows below
+    └ no: nothing but what follows below
   ? does x.look db-1 come true within 2m?
     ├ yes: DONE: it serves again
     └ no: goes on below

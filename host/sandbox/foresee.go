@@ -69,8 +69,12 @@ func compare(L *lua.LState) int {
 		if !too {
 			other = display(L, r)
 		}
-		yes := L.Context().(*fiber).vm.foresee(L, "value", fmt.Sprintf("is %s %s %s?", what, op, other), "true", "false")
-		L.Push(lua.LBool(yes != (op == "~="))) // equal is looked at first: a loop until it is ends
+		text, foresee := fmt.Sprintf("is %s %s %s?", what, op, other), L.Context().(*fiber).vm.foresee
+		if op == "~=" { // that it is equal is looked at first, so that a loop until it is ends
+			L.Push(lua.LBool(!foresee(L, "value", text, "no", "yes")))
+		} else {
+			L.Push(lua.LBool(foresee(L, "value", text, "yes", "no")))
+		}
 		return 1
 	}
 	L.Push(lua.LBool(compared(L, op, l, r)))
@@ -160,7 +164,7 @@ func (vs *values) plannedValue(L *lua.LState, m map[string]any) (lua.LValue, boo
 	case binding.Integer, binding.Number:
 		return lua.LNumber(binding.PlannedNumber()), true
 	case binding.Bool:
-		return lua.LBool(vs.decide(L, "is it so: "+what+"?", "true", "false")), true
+		return lua.LBool(vs.decide(L, "is it so: "+what+"?", "yes", "no")), true
 	case binding.List:
 		return vs.plannedList(L, m, what), true
 	}
@@ -241,7 +245,7 @@ func (vs *values) undecided(L *lua.LState, t *lua.LTable, open map[string]string
 	meta.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
 		key := L.Get(2)
 		if what, ok := open[key.String()]; ok {
-			v := lua.LBool(vs.decide(L, "is it so: "+what+"?", "true", "false"))
+			v := lua.LBool(vs.decide(L, "is it so: "+what+"?", "yes", "no"))
 			delete(open, key.String())
 			L.Get(1).(*lua.LTable).RawSet(key, v)
 			L.Push(v)

@@ -185,6 +185,23 @@ func TestForesee(t *testing.T) {
 	}
 }
 
+// TestForeseeAnswers: the words of a fork say what the runbook meets.
+func TestForeseeAnswers(t *testing.T) {
+	for _, op := range []string{"==", "~="} {
+		p, _ := foreseen(t, `local l = lamp.light { name = "a" }
+			if l.name `+op+` "x" then note("it is so") end`, 10)
+		fork := p.Tree[1]
+		for _, c := range fork.Choices {
+			if (c.Answer == "yes") != (len(c.Then) == 1 && c.Then[0].Title == "it is so") {
+				t.Errorf("%s: after %q comes %+v", fork.Title, c.Answer, c.Then)
+			}
+		}
+		if want := `is ‹planned: name of a› ` + op + ` x?`; fork.Title != want {
+			t.Errorf("the question is %q", fork.Title)
+		}
+	}
+}
+
 // TestForeseeLimit: what is not followed is told, and every decision was
 // answered in both manners before two are combined.
 func TestForeseeLimit(t *testing.T) {
