@@ -198,8 +198,11 @@ func (g *Gate) askWhatHappened(ctx context.Context, op Op, why, look string, out
 }
 
 // consent asks for what the policy does not simply allow.
-// unplanned says why it is not in the plan that the run follows.
-func (g *Gate) consent(ctx context.Context, key string, op Op, unplanned string) error {
+func (g *Gate) consent(ctx context.Context, key string, op Op) error {
+	unplanned, err := g.deviates(key, op)
+	if err != nil {
+		return err
+	}
 	d := policy.Decide(request(op), g.o.Rules)
 	switch d.Verdict {
 	case policy.Allow:
@@ -211,7 +214,6 @@ func (g *Gate) consent(ctx context.Context, key string, op Op, unplanned string)
 		d.Reason += "; it is NOT IN PLAN " + g.o.Follow.ID + ": " + unplanned
 	}
 	q := Question{Text: fmt.Sprintf("%s (%s)", op.Says, d.Reason), Type: d.Type, Site: op.Site, Destructive: true}
-	var err error
 	if turnErr := g.Wait(func() { _, err = g.Approve(ctx, key, q, 1) }); turnErr != nil {
 		return turnErr
 	}

@@ -217,11 +217,7 @@ func (g *Gate) live(ctx context.Context, key string, op Op) (any, error) {
 		}
 	}
 	if mutation && !known {
-		why, err := g.deviates(key, op)
-		if err != nil {
-			return nil, err
-		}
-		if err := g.consent(ctx, key, op, why); err != nil {
+		if err := g.consent(ctx, key, op); err != nil {
 			return nil, err
 		}
 		// A lever may have been pulled while somebody was asked.
