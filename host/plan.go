@@ -254,6 +254,9 @@ func (h *Host) follows(ctx context.Context, p *project, s *prepared, r Request) 
 		return "", "", Usage(fmt.Errorf("%s was edited since plan %s was made:\n%s\nmake a new plan with `drhost plan`, or run without --plan",
 			r.Runbook, r.Plan, difference(sealed, s.source, "the plan's")))
 	}
+	if w := s.env.world; w != nil && planned.WorldStarted != "" && planned.WorldStarted != w.Started {
+		return "", "", Usage(fmt.Errorf("plan %s was made in another simulated world, which has ended since; make a new plan with `drhost plan`", r.Plan))
+	}
 	if age := h.Clock.Now().Sub(made); age > old {
 		warning = fmt.Sprintf("plan %s was made %s ago: the world may have changed since", r.Plan, report.Span(age))
 	}

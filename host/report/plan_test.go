@@ -131,6 +131,10 @@ func TestBuildPlan(t *testing.T) {
 	if err := Markdown(&md, r); err != nil || !strings.Contains(md.String(), "## The plan\n\n```text\n▸ Try what is mild") || strings.Contains(md.String(), "## Timeline") {
 		t.Errorf("%v\n%s", err, md.String())
 	}
+	var page strings.Builder
+	if err := HTML(&page, r); err != nil || !strings.Contains(page.String(), "<h2>The plan</h2>\n<pre>▸ Try what is mild") {
+		t.Errorf("%v\n%s", err, page.String())
+	}
 	stopped := journal.Finished{Result: "stopped", Exit: 3, NotDone: []journal.PlanCall{{Says: "sail"}}}
 	records := []journal.Record{record(1, journal.RunStarted, journal.Started{Run: "r", Mode: "run", Plan: "p"}),
 		record(2, journal.PlanDeviated, journal.Deviation{Plan: "p", Says: "delete db-1", Effect: "destroys", Why: "no such call", Site: journal.Site{File: "a.lua", Line: 7}}),
@@ -141,6 +145,10 @@ func TestBuildPlan(t *testing.T) {
 	var text strings.Builder
 	if err := Deviations(&text, r); err != nil || text.String() != "DEVIATIONS from plan p:\n  a.lua:7: delete db-1 (destroys): no such call\nplanned, but not done:\n  : sail\n" {
 		t.Errorf("%v: %s", err, text.String())
+	}
+	page.Reset()
+	if err := HTML(&page, r); err != nil || !strings.Contains(page.String(), "DEVIATIONS from plan p:") {
+		t.Errorf("%v\n%s", err, page.String())
 	}
 	records = append(records, record(4, journal.CallIntent, journal.Intent{Key: "S/1", Call: "x.y"}))
 	if r, err = Build(records); err != nil || len(r.NotDone) != 0 || len(r.Deviations) != 1 {
