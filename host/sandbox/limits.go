@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"runtime"
-	"runtime/metrics"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
@@ -12,19 +11,24 @@ import (
 
 // Limits are what a script may use. Zero fields stand for the defaults.
 type Limits struct {
-	Instructions int64  // between two refills; default 200 million, some 20 seconds
-	Heap         uint64 // bytes in use by the whole process; default 1 GiB
+	Instructions int64         // between two refills; default 20 million
+	CPU          time.Duration // of the process, between two refills; default 600 ms
+	Heap         uint64        // bytes by which the heap may grow while the script runs; default 160 MiB
 }
 
 const (
-	defaultInstructions = 200_000_000
-	defaultHeap         = 1 << 30
+	defaultInstructions = 20_000_000
+	defaultCPU          = 600 * time.Millisecond
+	defaultHeap         = 160 << 20
 	memoryCheck         = 1 << 14 // instructions between two looks at the heap; a power of two
 )
 
 func (l Limits) orDefault() Limits {
 	if l.Instructions <= 0 {
 		l.Instructions = defaultInstructions
+	}
+	if l.CPU <= 0 {
+		l.CPU = defaultCPU
 	}
 	if l.Heap == 0 {
 		l.Heap = defaultHeap
@@ -38,24 +42,46 @@ type LimitError struct{ Message string }
 func (e *LimitError) Error() string { return e.Message }
 
 // meter counts what the threads of a VM use. Only the thread that holds the
-// baton touches it.
+// baton touches it; the watch beside it is for another goroutine.
 type meter struct {
 	limits Limits
 	left   int64
-	spent  error // out of instructions; a refill forgives it
+	spent  error // out of instructions or time; a refill forgives it
 	fatal  error // out of memory; nothing forgives it
-	sample []metrics.Sample
+	gauge  heapGauge
+	most   uint64 // bytes of the heap at which the script is stopped
 	closed chan struct{}
+	watch  watch
+	calls  int // of the host, under way
+	stop   func()
 }
 
-func newMeter(limits Limits) meter {
-	m := meter{limits: limits, left: limits.Instructions, closed: make(chan struct{}),
-		sample: []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}}
+func (m *meter) open(limits Limits) {
+	m.limits, m.left, m.closed, m.gauge = limits, limits.Instructions, make(chan struct{}), newHeapGauge()
 	close(m.closed)
-	return m
+	m.most = m.gauge.live() + limits.Heap
 }
 
-func (m *meter) refill() { m.left, m.spent = m.limits.Instructions, nil }
+// enter begins a call of the host into the VM, leave ends it. The watch goes
+// about as long as there is one.
+func (m *meter) enter() {
+	if m.calls++; m.calls == 1 {
+		m.stop = m.watch.start(m.most, m.limits.CPU)
+	}
+	m.watch.running.Store(true)
+}
+
+func (m *meter) leave() {
+	m.watch.running.Store(false)
+	if m.calls--; m.calls == 0 {
+		m.stop()
+	}
+}
+
+func (m *meter) refill() {
+	m.left, m.spent = m.limits.Instructions, nil
+	m.watch.refills.Add(1)
+}
 
 // err is why the script must stop, or nil.
 func (m *meter) err() error {
@@ -75,24 +101,33 @@ func (m *meter) charge(n int64) error {
 	if before/memoryCheck != m.left/memoryCheck {
 		m.checkHeap()
 	}
+	if m.watch.word.Load() {
+		m.heed()
+	}
 	return m.err()
+}
+
+// heed takes up what the watch has found.
+func (m *meter) heed() {
+	m.watch.word.Store(false)
+	if m.watch.tight.Swap(false) {
+		m.checkHeap()
+	}
+	if m.watch.spent.Load() == m.watch.refills.Load()+1 && m.spent == nil {
+		m.spent = &LimitError{fmt.Sprintf("the script used %v of processor time without calling anything; it is stopped as an endless loop", m.limits.CPU)}
+	}
 }
 
 // checkHeap collects garbage before it judges, so that only what is really
 // in use counts.
 func (m *meter) checkHeap() {
-	if m.heap() <= m.limits.Heap || m.fatal != nil {
+	if m.gauge.objects() <= m.most || m.fatal != nil {
 		return
 	}
 	runtime.GC()
-	if used := m.heap(); used > m.limits.Heap {
-		m.fatal = &LimitError{fmt.Sprintf("the script is stopped because memory runs out: %d MiB are in use, the limit is %d MiB", used>>20, m.limits.Heap>>20)}
+	if used := m.gauge.objects(); used > m.most {
+		m.fatal = &LimitError{fmt.Sprintf("the script is stopped because memory runs out: %d MiB are in use, the limit is %d MiB", used>>20, m.most>>20)}
 	}
-}
-
-func (m *meter) heap() uint64 {
-	metrics.Read(m.sample)
-	return m.sample[0].Value.Uint64()
 }
 
 // fiber is the context of one line of execution: a branch, and the threads on
@@ -109,7 +144,7 @@ type fiber struct {
 func (f *fiber) Done() <-chan struct{} {
 	m := &f.vm.meter
 	m.left--
-	if m.left&(memoryCheck-1) == 0 || m.left < 0 || m.fatal != nil {
+	if m.left&(memoryCheck-1) == 0 || m.left < 0 || m.err() != nil || m.watch.word.Load() {
 		if m.slow() {
 			return m.closed
 		}

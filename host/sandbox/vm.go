@@ -60,7 +60,7 @@ func newVM(limits Limits) *VM {
 	}
 	root.G.MainThread, root.G.CurrentThread = root, root
 	vm := &VM{root: root, limits: limits.orDefault()}
-	vm.meter = newMeter(vm.limits)
+	vm.meter.open(vm.limits)
 	vm.Seed(0)
 	vm.env = root.NewTable()
 	root.Env, root.G.Global = vm.env, vm.env
