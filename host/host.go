@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sort"
@@ -244,7 +245,7 @@ func (h *Host) std() map[string]sandbox.Source {
 
 // readSource reads a Lua file and names it the way the operator did.
 func readSource(path string) (sandbox.Source, error) {
-	text, err := os.ReadFile(path)
+	text, err := readAtMost(path, largestSource)
 	if errors.Is(err, os.ErrNotExist) {
 		return sandbox.Source{}, Usage(fmt.Errorf("there is no file %s%s", path, nearFile(path)))
 	}
@@ -258,6 +259,28 @@ func readSource(path string) (sandbox.Source, error) {
 		return sandbox.Source{}, Usage(err)
 	}
 	return sandbox.Source{File: path, Text: text}, nil
+}
+
+// largestSource is more than any script may have: what is beyond it need not
+// be read to be refused.
+const largestSource = 1 << 20
+
+// readAtMost reads the beginning of a plain file. A pipe or a device could
+// keep a run waiting, or go on without end.
+func readAtMost(path string, most int64) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, fmt.Errorf("%s is no plain file", path)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 func nearFile(path string) string {

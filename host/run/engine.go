@@ -111,6 +111,8 @@ func exitOf(why gate.StopReason) int {
 		return ExitInterrupted
 	case gate.Unwritable:
 		return ExitJournal
+	case gate.Full:
+		return ExitFailed
 	}
 	return ExitWaits
 }

@@ -23,6 +23,7 @@ func (vm *VM) tableConcat(L *lua.LState) int {
 	}
 	first, last := optionalInt(L, 3, "concat", 1), optionalInt(L, 4, "concat", t.Len())
 	var b strings.Builder
+	paid := 0
 	for i := first; i <= last; i++ {
 		s, ok := textOf(t.RawGet(lua.LNumber(i)))
 		if !ok {
@@ -33,8 +34,9 @@ func (vm *VM) tableConcat(L *lua.LState) int {
 			b.WriteString(sep)
 		}
 		checkString(L, b.Len())
-		if i&1023 == 0 {
-			spend(L, 1024)
+		if done := (i-first)/4 + b.Len()/64; done-paid >= 1024 {
+			spend(L, done-paid)
+			paid = done
 		}
 	}
 	L.Push(lua.LString(b.String()))
@@ -112,6 +114,7 @@ func (vm *VM) tableRemove(L *lua.LState) int {
 func (vm *VM) tableSort(L *lua.LState) int {
 	t := vm.writable(L, tableArgument(L, 1, "sort"))
 	n := t.Len()
+	spend(L, n/4)
 	items := make([]lua.LValue, n)
 	for i := range items {
 		items[i] = t.RawGet(lua.LNumber(i + 1))

@@ -20,6 +20,8 @@ const (
 	defaultInstructions = 20_000_000
 	defaultCPU          = 600 * time.Millisecond
 	defaultHeap         = 160 << 20
+	leastInstructions   = 100_000 // of a branch when many others were endless
+	leastCPU            = 20 * time.Millisecond
 	memoryCheck         = 1 << 14 // instructions between two looks at the heap; a power of two
 )
 
@@ -60,13 +62,14 @@ func (m *meter) open(limits Limits) {
 	m.limits, m.left, m.closed, m.gauge = limits, limits.Instructions, make(chan struct{}), newHeapGauge()
 	close(m.closed)
 	m.most = m.gauge.live() + limits.Heap
+	m.watch.most.Store(int64(limits.CPU))
 }
 
 // enter begins a call of the host into the VM, leave ends it. The watch goes
 // about as long as there is one.
 func (m *meter) enter() {
 	if m.calls++; m.calls == 1 {
-		m.stop = m.watch.start(m.most, m.limits.CPU)
+		m.stop = m.watch.start(m.most)
 	}
 	m.watch.running.Store(true)
 }
@@ -81,6 +84,19 @@ func (m *meter) leave() {
 func (m *meter) refill() {
 	m.left, m.spent = m.limits.Instructions, nil
 	m.watch.refills.Add(1)
+}
+
+// forgive lets a branch go on after another has used everything up. Each time
+// the allowance of all becomes half of what it was, so that a thousand endless
+// branches end soon, too.
+func (m *meter) forgive() {
+	if m.spent == nil {
+		return
+	}
+	m.limits.Instructions = max(m.limits.Instructions/2, leastInstructions)
+	m.limits.CPU = max(m.limits.CPU/2, leastCPU)
+	m.watch.most.Store(int64(m.limits.CPU))
+	m.refill()
 }
 
 // err is why the script must stop, or nil.

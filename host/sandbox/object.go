@@ -138,8 +138,8 @@ func (s *Script) runWord(L *lua.LState) lua.LValue {
 		L.Call(2, 1)
 		if L.Get(-1) == lua.LNil {
 			names := []string{"id", "mode", "drill", "elapsed", "remaining", "result"}
-			text := fmt.Sprintf("run has no field %q", L.Get(2).String())
-			if near := binding.Nearest(L.Get(2).String(), names); near != "" {
+			text := fmt.Sprintf("run has no field %q", named(L.Get(2)))
+			if near := binding.Nearest(named(L.Get(2)), names); near != "" {
 				text += fmt.Sprintf("; did you mean %q?", near)
 			}
 			raiseText(L, text)

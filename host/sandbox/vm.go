@@ -80,6 +80,13 @@ func (vm *VM) Seed(seed uint64) { vm.random = rand.New(rand.NewPCG(seed, seed^0x
 // that was stopped for its memory stays stopped.
 func (vm *VM) Refill() { vm.meter.refill() }
 
+// outside does what is not the script's own work: calls, waits, the journal.
+func (vm *VM) outside(do func()) {
+	vm.meter.watch.running.Store(false)
+	defer vm.meter.watch.running.Store(true)
+	do()
+}
+
 // SetWord declares a global function of the host.
 func (vm *VM) SetWord(name string, fn lua.LGFunction) {
 	vm.SetGlobal(name, vm.root.NewFunction(fn))

@@ -20,11 +20,12 @@ type watch struct {
 	refills atomic.Int64 // counted up when the script gets a fresh allowance
 	tight   atomic.Bool  // the heap has outgrown the limit
 	spent   atomic.Int64 // number of the allowance whose time is used up, plus 1
+	most    atomic.Int64 // nanoseconds of processor time in one allowance
 	word    atomic.Bool  // one of the two above is news
 }
 
 // start watches until the function that it returns is called.
-func (w *watch) start(heap uint64, most time.Duration) (stop func()) {
+func (w *watch) start(heap uint64) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		heapNow := newHeapGauge()
@@ -41,7 +42,7 @@ func (w *watch) start(heap uint64, most time.Duration) (stop func()) {
 			if !w.running.Load() {
 				continue
 			}
-			if used += step; used > most && w.spent.Load() != allowance+1 {
+			if used += step; int64(used) > w.most.Load() && w.spent.Load() != allowance+1 {
 				w.spent.Store(allowance + 1)
 				w.word.Store(true)
 			}
