@@ -49,7 +49,7 @@ func (vm *VM) freeze(name string, content *lua.LTable, unknown func(key lua.LVal
 }
 
 // content is what t shows when it is frozen, else t.
-func (vm *VM) content(t *lua.LTable) *lua.LTable {
+func content(t *lua.LTable) *lua.LTable {
 	if meta, ok := t.Metatable.(*lua.LTable); ok {
 		if mark, ok := meta.RawGetString(frozenKey).(*lua.LUserData); ok {
 			if c, ok := mark.Value.(frozenContent); ok {
@@ -62,7 +62,7 @@ func (vm *VM) content(t *lua.LTable) *lua.LTable {
 
 // writable refuses a frozen table where a function writes past metatables.
 func (vm *VM) writable(L *lua.LState, t *lua.LTable) *lua.LTable {
-	if vm.content(t) != t {
+	if content(t) != t {
 		fail(L, "this table cannot be changed")
 	}
 	return t

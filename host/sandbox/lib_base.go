@@ -207,7 +207,7 @@ func baseRawEqual(L *lua.LState) int {
 }
 
 func (vm *VM) rawGet(L *lua.LState) int {
-	t := vm.content(tableArgument(L, 1, "rawget"))
+	t := content(tableArgument(L, 1, "rawget"))
 	L.Push(t.RawGet(present(L, 2, "rawget")))
 	return 1
 }
@@ -221,7 +221,7 @@ func (vm *VM) rawSet(L *lua.LState) int {
 }
 
 func (vm *VM) next(L *lua.LState) int {
-	t := vm.content(tableArgument(L, 1, "next"))
+	t := content(tableArgument(L, 1, "next"))
 	key, value := t.Next(L.Get(2))
 	L.Push(key)
 	if key == lua.LNil {
@@ -244,7 +244,7 @@ func (vm *VM) pairs() lua.LGFunction {
 
 func (vm *VM) ipairs() lua.LGFunction {
 	step := vm.root.NewFunction(func(L *lua.LState) int {
-		t := vm.content(tableArgument(L, 1, "ipairs"))
+		t := content(tableArgument(L, 1, "ipairs"))
 		i := intArgument(L, 2, "ipairs") + 1
 		v := t.RawGet(lua.LNumber(i))
 		if v == lua.LNil {

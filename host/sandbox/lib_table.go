@@ -16,7 +16,7 @@ func (vm *VM) openTable() {
 }
 
 func (vm *VM) tableConcat(L *lua.LState) int {
-	t := vm.content(tableArgument(L, 1, "concat"))
+	t := content(tableArgument(L, 1, "concat"))
 	sep := ""
 	if L.Get(2) != lua.LNil {
 		sep = stringArgument(L, 2, "concat")
@@ -61,12 +61,10 @@ func (vm *VM) tableInsert(L *lua.LState) int {
 		if at > end {
 			end = at
 		}
-		if at < end {
-			spend(L, max(end-at, 0)/16)
-		}
 		if at < 1 {
 			argument(L, 2, "insert", "position out of bounds")
 		}
+		spend(L, (end-at)/16)
 		for i := end; i > at; i-- {
 			set(t, i, t.RawGet(lua.LNumber(i-1)))
 		}
@@ -80,7 +78,7 @@ func (vm *VM) tableInsert(L *lua.LState) int {
 func set(t *lua.LTable, i int, v lua.LValue) { t.RawSet(lua.LNumber(i), v) }
 
 func (vm *VM) tableMaxN(L *lua.LState) int {
-	t := vm.content(tableArgument(L, 1, "maxn"))
+	t := content(tableArgument(L, 1, "maxn"))
 	var most lua.LNumber
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
 		if n, ok := k.(lua.LNumber); ok && n > most {

@@ -11,17 +11,16 @@ import (
 
 // Limits are what a script may use. Zero fields stand for the defaults.
 type Limits struct {
-	Instructions int64         // between two refills; default 20 million
+	Instructions int64         // between two refills; default 10 million
 	CPU          time.Duration // of the process, between two refills; default 600 ms
 	Heap         uint64        // bytes by which the heap may grow while the script runs; default 160 MiB
 }
 
 const (
-	defaultInstructions = 20_000_000
+	defaultInstructions = 10_000_000
 	defaultCPU          = 600 * time.Millisecond
 	defaultHeap         = 160 << 20
-	leastInstructions   = 100_000 // of a branch when many others were endless
-	leastCPU            = 20 * time.Millisecond
+	leastInstructions   = 100_000 // below, endless branches are not forgiven
 	memoryCheck         = 1 << 14 // instructions between two looks at the heap; a power of two
 )
 
@@ -87,14 +86,14 @@ func (m *meter) refill() {
 }
 
 // forgive lets a branch go on after another has used everything up. Each time
-// the allowance of all becomes half of what it was, so that a thousand endless
-// branches end soon, too.
+// the allowance of all becomes half of what it was; when little is left, there
+// is no more of it, so that a thousand endless branches end soon, too.
 func (m *meter) forgive() {
-	if m.spent == nil {
+	if m.spent == nil || m.limits.Instructions < leastInstructions {
 		return
 	}
-	m.limits.Instructions = max(m.limits.Instructions/2, leastInstructions)
-	m.limits.CPU = max(m.limits.CPU/2, leastCPU)
+	m.limits.Instructions /= 2
+	m.limits.CPU /= 2
 	m.watch.most.Store(int64(m.limits.CPU))
 	m.refill()
 }
@@ -112,7 +111,7 @@ func (m *meter) charge(n int64) error {
 	before := m.left
 	m.left -= n
 	if m.left < 0 && m.spent == nil {
-		m.spent = &LimitError{fmt.Sprintf("the script ran for %d instructions without calling anything; it is stopped as an endless loop", m.limits.Instructions)}
+		m.spent = &LimitError{fmt.Sprintf("the script did the work of %d instructions between two calls; it is stopped as an endless loop", m.limits.Instructions)}
 	}
 	if before/memoryCheck != m.left/memoryCheck {
 		m.checkHeap()
@@ -130,7 +129,7 @@ func (m *meter) heed() {
 		m.checkHeap()
 	}
 	if m.watch.spent.Load() == m.watch.refills.Load()+1 && m.spent == nil {
-		m.spent = &LimitError{fmt.Sprintf("the script used %v of processor time without calling anything; it is stopped as an endless loop", m.limits.CPU)}
+		m.spent = &LimitError{fmt.Sprintf("the script used %v of processor time between two calls; it is stopped as an endless loop", m.limits.CPU)}
 	}
 }
 

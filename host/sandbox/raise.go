@@ -84,7 +84,7 @@ func faultText(t *lua.LTable) string {
 	}
 	var b strings.Builder
 	if file := get("file"); file != "" {
-		fmt.Fprintf(&b, "%s:%s: ", file, t.RawGetString("line").String())
+		fmt.Fprintf(&b, "%s:%s: ", file, named(t.RawGetString("line")))
 	}
 	if call := get("call"); call != "" {
 		b.WriteString(call + ": ")
@@ -129,7 +129,7 @@ func (vs *values) toError(err error) error {
 	f := &fault.Fault{Kind: fault.Kind(get("kind")), Message: get("message"), Hint: get("hint"), Call: get("call"), Provider: get("provider")}
 	f.Transient = lua.LVAsBool(t.RawGetString("transient"))
 	if file := get("file"); file != "" && !strings.HasPrefix(f.Message, file+":") {
-		f.Message = fmt.Sprintf("%s:%s: %s", file, t.RawGetString("line").String(), f.Message)
+		f.Message = fmt.Sprintf("%s:%s: %s", file, named(t.RawGetString("line")), f.Message)
 	}
 	return f
 }

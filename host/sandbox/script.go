@@ -51,6 +51,7 @@ type Script struct {
 	session  *Session
 	o        Options
 	loaded   map[string]lua.LValue // std modules by name
+	branches int                   // under way; whoever holds the baton may touch it
 }
 
 // Load compiles the file and runs its top level.
@@ -166,9 +167,17 @@ func (s *Script) call(ctx context.Context, L *lua.LState, fn lua.LValue, args ..
 	}
 	plain, err := s.values.toPlain(returned[0])
 	if err != nil { // the script's mistake, not drhost's
-		return nil, fault.New(fault.Script, "what is returned cannot be kept: %v", err)
+		return nil, fault.New(fault.Script, "%swhat this function returns cannot be kept: %v", begins(fn), err)
 	}
 	return plain, nil
+}
+
+// begins is where a function begins, as an error says it.
+func begins(fn lua.LValue) string {
+	if f, ok := fn.(*lua.LFunction); ok && f.Proto != nil {
+		return fmt.Sprintf("%s:%d: ", f.Proto.SourceName, f.Proto.LineDefined)
+	}
+	return ""
 }
 
 // require is the word; catalog modules, and std modules from the binary.

@@ -69,7 +69,7 @@ func (p *place) String() string {
 			path = clip(p.name, 40) + "." + path
 		}
 	}
-	return fmt.Sprintf("%q ", path)
+	return fmt.Sprintf("%q ", clip(path, 120))
 }
 
 func (p *plainer) value(v lua.LValue, at *place, depth int) (any, error) {
@@ -113,6 +113,9 @@ func (p *plainer) text(s string, at *place) (string, error) {
 }
 
 func (p *plainer) table(t *lua.LTable, at *place, depth int) (any, error) {
+	if content(t) != t {
+		return nil, fmt.Errorf("%sis a library or a module, which is no plain data", at)
+	}
 	var list []any
 	fields := map[string]any{}
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {

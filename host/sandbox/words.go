@@ -9,17 +9,20 @@ import (
 
 	lua "github.com/yuin/gopher-lua"
 
+	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/gate"
 	"github.com/webhost-systems/drhost/host/journal"
 	"github.com/webhost-systems/drhost/host/run"
 )
 
 const (
-	wordCost    = 1000   // instructions that a word costs beside what its body does
-	stepCost    = 10_000 // and one that writes a step or a branch into the journal
+	wordCost    = 1000 // instructions that a word costs beside what its body does
+	noteCost    = 4000 // and one that writes a line into the journal
+	stepCost    = 8000 // or a step, or a branch
 	callCost    = 200
 	maxBranches = 1000 // of one parallel or each
 	maxAtOnce   = 256  // of them at the same time
+	maxAlive    = 400  // branches in all that were started and did not end
 	maxAttempts = 100
 	maxChoices  = 100
 	shortest    = 100 * time.Millisecond // between two tries of eventually
@@ -78,6 +81,11 @@ func (s *Script) step(L *lua.LState) int {
 func (s *Script) branch(fn *lua.LFunction, args ...lua.LValue) run.Body {
 	body := s.body1(fn, args...)
 	return func(ctx context.Context, sc *gate.Scope) (any, error) {
+		if s.branches >= maxAlive {
+			return nil, fault.New(fault.Invalid, "more than %d branches are under way; set at_once, or do not put parallel inside parallel", maxAlive)
+		}
+		s.branches++
+		defer func() { s.branches-- }()
 		s.vm.meter.forgive()
 		_ = s.vm.meter.charge(stepCost) // when nothing is left, the body ends before its first instruction
 		return body(ctx, sc)
@@ -233,6 +241,7 @@ func (s *Script) expect(L *lua.LState) int {
 	if L.GetTop() < 2 {
 		raiseText(L, "expect takes a text and a condition")
 	}
+	spend(L, noteCost)
 	err := s.session.Engine.Expect(scopeOf(L), what, lua.LVAsBool(L.Get(2)), site)
 	if err != nil {
 		s.values.raise(L, err, site)
@@ -262,16 +271,17 @@ func (s *Script) note(L *lua.LState) int {
 
 func (s *Script) print(L *lua.LState) int {
 	var line strings.Builder
-	for i := 1; i <= L.GetTop() && line.Len() <= maxText; i++ {
+	for i := 1; i <= L.GetTop() && line.Len() <= maxMessage; i++ {
 		if i > 1 {
 			line.WriteByte('\t')
 		}
 		line.WriteString(display(L, L.Get(i)))
 	}
-	return s.record(L, journal.NoteText{Text: clip(line.String(), maxText), Site: s.site(L), Form: "print"})
+	return s.record(L, journal.NoteText{Text: clip(line.String(), maxMessage), Site: s.site(L), Form: "print"})
 }
 
 func (s *Script) record(L *lua.LState, n journal.NoteText) int {
+	spend(L, noteCost)
 	if err := s.session.Engine.Note(scopeOf(L), n); err != nil {
 		s.values.raise(L, err, n.Site)
 	}

@@ -1,0 +1,8 @@
+--- Call: fraction.
+-- expect: ?
+-- exit: 1
+local box = require "box"
+return runbook { title = "Attack", run = function(input)
+  local w, k = { box }, 1
+  w[k].open { name = "a", size = 1.5 }
+end }

@@ -1,0 +1,8 @@
+--- Call: unknown long.
+-- expect: there is no such field
+-- exit: 1
+local box = require "box"
+return runbook { title = "Attack", run = function(input)
+  local t = { name = "a", [("x"):rep(500000)] = 1 }
+  box.open(t)
+end }

@@ -1,0 +1,8 @@
+--- Escape: require table.
+-- expect: ?
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { require }, 1
+  local function r(...) return w[k](...) end
+  r({})
+end }

@@ -1,0 +1,7 @@
+--- Escape: run assign.
+-- expect: ?
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { run }, 1
+  w[k].id = "other"
+end }

@@ -1,0 +1,7 @@
+--- Escape: run dot.
+-- expect: ?
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { run }, 1
+  return w[k].elapsed()
+end }

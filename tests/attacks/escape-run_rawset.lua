@@ -1,0 +1,7 @@
+--- Escape: run rawset.
+-- expect: ?
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { run }, 1
+  rawset(w[k], "id", "other")
+end }

@@ -1,0 +1,7 @@
+--- Escape: run setmetatable.
+-- expect: ?
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { run }, 1
+  setmetatable(w[k], {})
+end }

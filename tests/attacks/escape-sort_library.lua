@@ -1,0 +1,7 @@
+--- Escape: sort library.
+-- expect: cannot be changed
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { table }, 1
+  w[k].sort(string)
+end }

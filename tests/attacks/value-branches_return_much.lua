@@ -1,0 +1,8 @@
+--- Value: branches return much.
+-- expect: "00:00:00.0 Attack  run · production · run 20261125-2256-value-branche
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local t = {}
+  for i = 1, 500 do t["b" .. i] = function() return ("x"):rep(1e6) end end
+  parallel("P", t)
+end }

@@ -1,0 +1,8 @@
+--- Word: eventually negative.
+-- expect: no time such as
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { eventually }, 1
+  local function e(...) return w[k](...) end
+  return e("-1h", function() return false end)
+end }

@@ -1,0 +1,9 @@
+--- Word: in metamethod.
+-- expect: unique
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { step }, 1
+  local function s(...) return w[k](...) end
+  local t = setmetatable({}, { __index = function() return s("In", function() return 1 end) end })
+  return t.x + t.x
+end }

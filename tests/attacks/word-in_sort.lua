@@ -1,0 +1,8 @@
+--- Word: in sort.
+-- expect: unique
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { step }, 1
+  local function s(...) return w[k](...) end
+  table.sort({ 3, 2, 1 }, function(a, b) s("Same", function() end) return a < b end)
+end }

@@ -1,0 +1,8 @@
+--- Word: input changed.
+-- expect: ?
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { input }, 1
+  local w = { w[k] }
+  setmetatable(w[1], nil)
+end }

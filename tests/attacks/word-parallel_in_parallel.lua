@@ -1,0 +1,9 @@
+--- Word: parallel in parallel.
+-- expect: ?
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { parallel }, 1
+  local function p(...) return w[k](...) end
+  local function f() return p("P", { a = f, b = f }) end
+  return f()
+end }

@@ -1,0 +1,8 @@
+--- Word: title binary.
+-- expect: UTF-8
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { step }, 1
+  local function s(...) return w[k](...) end
+  s("\255", function() end)
+end }

@@ -1,0 +1,8 @@
+--- Word: title escape.
+-- expect: control character
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local w, k = { step }, 1
+  local function s(...) return w[k](...) end
+  s("a\27[2Jb", function() end)
+end }
