@@ -10,7 +10,7 @@ import (
 // What one run may record. More is a loop that calls on and on, and would fill
 // the disk that the journal needs.
 const (
-	maxRecords = 200_000
+	maxRecords = 50_000
 	maxBytes   = 256 << 20
 )
 

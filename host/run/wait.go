@@ -32,7 +32,7 @@ func (e *Engine) Eventually(ctx context.Context, sc *gate.Scope, within, every t
 		if err == nil && v == true {
 			return true, nil
 		}
-		if e.gate.Mode() == policy.Plan {
+		if e.gate.Mode() == policy.Plan || within <= 0 {
 			return false, nil
 		}
 		expired, at, err := e.tick(ctx, sc, within, every, site, func() time.Duration {

@@ -20,7 +20,9 @@ const (
 	defaultInstructions = 10_000_000
 	defaultCPU          = 600 * time.Millisecond
 	defaultHeap         = 160 << 20
-	leastInstructions   = 100_000 // below, endless branches are not forgiven
+	leastInstructions   = 100_000 // an allowance never becomes less, nor less than leastCPU
+	leastCPU            = 10 * time.Millisecond
+	mostExhausted       = 8       // allowances used up before branches are not forgiven any more
 	memoryCheck         = 1 << 14 // instructions between two looks at the heap; a power of two
 )
 
@@ -55,6 +57,8 @@ type meter struct {
 	watch  watch
 	calls  int // of the host, under way
 	stop   func()
+
+	exhausted int // how often an allowance was used up
 }
 
 func (m *meter) open(limits Limits) {
@@ -85,17 +89,25 @@ func (m *meter) refill() {
 	m.watch.refills.Add(1)
 }
 
-// forgive lets a branch go on after another has used everything up. Each time
-// the allowance of all becomes half of what it was; when little is left, there
-// is no more of it, so that a thousand endless branches end soon, too.
-func (m *meter) forgive() {
-	if m.spent == nil || m.limits.Instructions < leastInstructions {
+// exhaust stops the script until the next refill. From then on the allowance
+// is half of what it was, so that a thousand endless branches end soon, too.
+func (m *meter) exhaust(err *LimitError) {
+	if m.spent != nil {
 		return
 	}
-	m.limits.Instructions /= 2
-	m.limits.CPU /= 2
+	m.spent = err
+	m.limits.Instructions = max(m.limits.Instructions/2, leastInstructions)
+	m.limits.CPU = max(m.limits.CPU/2, leastCPU)
 	m.watch.most.Store(int64(m.limits.CPU))
-	m.refill()
+	m.exhausted++
+}
+
+// forgive lets a branch go on after another has used everything up; not for
+// ever, because a loop may start branches.
+func (m *meter) forgive() {
+	if m.spent != nil && m.exhausted <= mostExhausted {
+		m.refill()
+	}
 }
 
 // err is why the script must stop, or nil.
@@ -111,7 +123,7 @@ func (m *meter) charge(n int64) error {
 	before := m.left
 	m.left -= n
 	if m.left < 0 && m.spent == nil {
-		m.spent = &LimitError{fmt.Sprintf("the script did the work of %d instructions between two calls; it is stopped as an endless loop", m.limits.Instructions)}
+		m.exhaust(&LimitError{fmt.Sprintf("the script did the work of %d instructions between two calls; it is stopped as an endless loop", m.limits.Instructions)})
 	}
 	if before/memoryCheck != m.left/memoryCheck {
 		m.checkHeap()
@@ -129,7 +141,7 @@ func (m *meter) heed() {
 		m.checkHeap()
 	}
 	if m.watch.spent.Load() == m.watch.refills.Load()+1 && m.spent == nil {
-		m.spent = &LimitError{fmt.Sprintf("the script used %v of processor time between two calls; it is stopped as an endless loop", m.limits.CPU)}
+		m.exhaust(&LimitError{fmt.Sprintf("the script used %v of processor time between two calls; it is stopped as an endless loop", m.limits.CPU)})
 	}
 }
 

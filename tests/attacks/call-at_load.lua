@@ -1,5 +1,5 @@
 --- Call: at load.
--- expect: ?
+-- expect: this calls box.open while the file is loaded
 -- exit: 2
 local box = require "box"
 local w = { box.open }

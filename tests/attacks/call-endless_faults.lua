@@ -1,5 +1,5 @@
 --- Call: endless faults.
--- expect: ?
+-- expect: goes on without end
 -- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)

@@ -1,5 +1,5 @@
 --- Call: fault rewritten.
--- expect: "runbooks/call-fault_rewritten.lua:function: 0x29f2ac3e9d80: xxxxxxxxx
+-- expect: a function: xxx
 -- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)

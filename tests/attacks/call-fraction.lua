@@ -1,6 +1,6 @@
 --- Call: fraction.
--- expect: ?
--- exit: 1
+-- expect: must be a whole number
+-- exit: 2
 local box = require "box"
 return runbook { title = "Attack", run = function(input)
   local w, k = { box }, 1

@@ -1,5 +1,5 @@
 --- Call: huge results kept.
--- expect: ?
+-- expect: memory runs out or goes on without end
 -- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)

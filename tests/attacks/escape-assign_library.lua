@@ -1,6 +1,6 @@
 --- Escape: assign library.
--- expect: ?
--- exit: 1
+-- expect: s cannot be changed
+-- exit: 2
 return runbook { title = "Attack", run = function(input)
   local w, k = { string }, 1
   local s = w[k]

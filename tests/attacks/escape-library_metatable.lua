@@ -1,6 +1,6 @@
 --- Escape: library metatable.
--- expect: index
--- exit: 1
+-- expect: done
+-- exit: 0
 return runbook { title = "Attack", run = function(input)
   local m = getmetatable(string)
   return m.__index

@@ -1,5 +1,5 @@
 --- Escape: require nul.
--- expect: ?
+-- expect: there is no module
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local w, k = { require }, 1

@@ -1,5 +1,5 @@
 --- Escape: require table.
--- expect: ?
+-- expect: string expected
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local w, k = { require }, 1

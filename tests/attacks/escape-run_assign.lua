@@ -1,5 +1,5 @@
 --- Escape: run assign.
--- expect: ?
+-- expect: run cannot be changed or index
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local w, k = { run }, 1

@@ -1,5 +1,5 @@
 --- Escape: run dot.
--- expect: ?
+-- expect: with a colon
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local w, k = { run }, 1

@@ -1,5 +1,5 @@
 --- Escape: run setmetatable.
--- expect: ?
+-- expect: table expected
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local w, k = { run }, 1

@@ -1,5 +1,5 @@
 --- Escape: run string receiver.
--- expect: ?
+-- expect: with a colon or bad argument
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local w, k = { run }, 1

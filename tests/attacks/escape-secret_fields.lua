@@ -1,6 +1,6 @@
 --- Escape: secret fields.
--- expect: ?
--- exit: 1
+-- expect: has no field
+-- exit: 2
 return runbook { title = "Attack", run = function(input)
   local s = secret("env:HOME")
   return s.name

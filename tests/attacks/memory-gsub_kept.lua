@@ -1,5 +1,5 @@
 --- Memory: gsub kept.
--- expect: memory runs out
+-- expect: memory runs out or stopped as
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local kept, s = {}, ("x"):rep(2e5)

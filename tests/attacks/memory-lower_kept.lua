@@ -1,5 +1,5 @@
 --- Memory: lower kept.
--- expect: memory runs out
+-- expect: memory runs out or stopped as
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local kept, s = {}, ("AB"):rep(4e6)

@@ -1,5 +1,5 @@
 --- Pattern: balanced.
--- expect: the pattern is too costly for this string
+-- expect: too costly or stopped as
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local s = ("("):rep(8e6)

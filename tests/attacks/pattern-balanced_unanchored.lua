@@ -1,5 +1,5 @@
 --- Pattern: balanced unanchored.
--- expect: the pattern is too costly for this string
+-- expect: too costly or stopped as
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   return (("("):rep(1e5):find("%b()"))

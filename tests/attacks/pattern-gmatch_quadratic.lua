@@ -1,5 +1,5 @@
 --- Pattern: gmatch quadratic.
--- expect: the pattern is too costly for this string
+-- expect: too costly or stopped as
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local n = 0

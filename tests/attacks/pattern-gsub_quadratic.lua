@@ -1,5 +1,5 @@
 --- Pattern: gsub quadratic.
--- expect: the pattern is too costly for this string
+-- expect: too costly or stopped as
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   return (("a"):rep(1e5):gsub("a-b", ""))

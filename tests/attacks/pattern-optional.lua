@@ -1,5 +1,5 @@
 --- Pattern: optional.
--- expect: the pattern is too costly for this string
+-- expect: too costly or stopped as
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   return (("a"):rep(30):find(("a?"):rep(30) .. ("a"):rep(30) .. "b"))

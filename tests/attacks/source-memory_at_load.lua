@@ -1,5 +1,5 @@
 --- Source: memory at load.
--- expect: the script is stopped because memory runs out: 162 MiB are in use, the
+-- expect: memory runs out or stopped as
 -- exit: 2
 local t = {}
 while true do t[#t + 1] = ("x"):rep(1e6) end

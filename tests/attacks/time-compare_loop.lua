@@ -1,5 +1,5 @@
 --- Time: compare loop.
--- expect: the script used 400ms of processor time between two calls; it is stopp
+-- expect: stopped as an endless loop
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local a, b = ("x"):rep(8e6) .. "a", ("x"):rep(8e6) .. "b"

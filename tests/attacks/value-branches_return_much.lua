@@ -1,5 +1,5 @@
 --- Value: branches return much.
--- expect: "00:00:00.0 Attack  run · production · run 20261125-2256-value-branche
+-- expect: return more than
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local t = {}

@@ -1,5 +1,5 @@
 --- Value: wide cycle.
--- expect: what this function returns cannot be kept:
+-- expect: contains itself
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   step("S", function()

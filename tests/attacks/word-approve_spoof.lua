@@ -1,5 +1,5 @@
 --- Word: approve spoof.
--- expect: Harmlessu{1b}[2Ku{d}Delete nothing needs
+-- expect: {1b}[2K
 -- exit: 3
 return runbook { title = "Attack", run = function(input)
   approve("Harmless\27[2K\rDelete nothing")

@@ -1,5 +1,5 @@
 --- Word: branch newline.
--- expect: parallel: the title or name
+-- expect: control character
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   parallel("P", { ["a\nb"] = function() end })

@@ -1,5 +1,5 @@
 --- Word: branch number.
--- expect: ?
+-- expect: parallel takes
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local w, k = { parallel }, 1

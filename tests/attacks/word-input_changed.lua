@@ -1,5 +1,5 @@
 --- Word: input changed.
--- expect: ?
+-- expect: protected metatable
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local w, k = { input }, 1

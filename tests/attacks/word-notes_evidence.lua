@@ -1,5 +1,5 @@
 --- Word: notes evidence.
--- expect: ?
+-- expect: goes on without end or stopped as
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   while true do note("x", { x = ("y"):rep(900000) }) end

@@ -1,5 +1,5 @@
 --- Word: parallel in parallel.
--- expect: ?
+-- expect: branches are under way or inside 30 others or stopped as
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local w, k = { parallel }, 1

@@ -1,5 +1,5 @@
 --- Word: runbook again hidden.
--- expect: ?
+-- expect: this is the second
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local w, k = { runbook }, 1

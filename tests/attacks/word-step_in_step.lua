@@ -1,5 +1,5 @@
 --- Word: step in step.
--- expect: "00:00:00.1 Attack  run · production · run 20261125-2256-word-step-in-
+-- expect: inside 30 others
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local s

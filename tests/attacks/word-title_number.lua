@@ -1,5 +1,5 @@
 --- Word: title number.
--- expect: ?
+-- expect: takes a title
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local w, k = { step }, 1
