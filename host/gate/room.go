@@ -5,13 +5,14 @@ import (
 	"sync/atomic"
 
 	"github.com/webhost-systems/drhost/host/journal"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // What one run may record. More is a loop that calls on and on, and would fill
 // the disk that the journal needs.
 const (
-	maxRecords = 50_000
-	maxBytes   = 256 << 20
+	maxRecords = words.MaxRecords
+	maxBytes   = words.MaxJournal
 )
 
 // taken counts what the journal of a run holds.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/gate"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // Branch is one of several pieces of script that run at the same time.
@@ -146,7 +147,7 @@ func (j *join) note(name string, value any, err error) {
 
 // maxJoined is how many bytes the results of one fan may have together: they
 // become one record.
-const maxJoined = 8 << 20
+const maxJoined = words.MaxJoined
 
 // weight is about how many bytes a value takes in the journal.
 func weight(v any) int {

@@ -10,6 +10,7 @@ import (
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/gate"
 	"github.com/webhost-systems/drhost/host/journal"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // Spec is the head of a step, of a parallel or of one of its branches.
@@ -34,7 +35,7 @@ func (e *Engine) Step(ctx context.Context, sc *gate.Scope, spec Spec, fn Body) (
 }
 
 // maxNested is how deep steps and branches may stand inside each other.
-const maxNested = 30
+const maxNested = words.MaxNested
 
 // frame is what steps, parallels and branches have in common.
 func (e *Engine) frame(ctx context.Context, sc *gate.Scope, spec Spec, fn Body) (any, error) {

@@ -8,9 +8,11 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/words"
 )
 
-const maxResults = 4096 // values that unpack and string.byte return at once
+const maxResults = words.MaxResults // values that unpack and string.byte return at once
 
 // openBase declares the basic functions. Absent on purpose: everything that
 // loads code, touches environments or files, collects garbage or prints.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // Limits are what a script may use. Zero fields stand for the defaults.
@@ -17,9 +19,9 @@ type Limits struct {
 }
 
 const (
-	defaultInstructions = 10_000_000
-	defaultCPU          = 600 * time.Millisecond
-	defaultHeap         = 160 << 20
+	defaultInstructions = words.MaxInstructions
+	defaultCPU          = words.MaxCPU
+	defaultHeap         = words.MaxHeap
 	leastInstructions   = 100_000 // an allowance never becomes less, nor less than leastCPU
 	leastCPU            = 10 * time.Millisecond
 	mostExhausted       = 8       // allowances used up before branches are not forgiven any more

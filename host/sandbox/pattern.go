@@ -4,13 +4,15 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 const (
-	maxPattern       = 4 << 10
+	maxPattern       = words.MaxPattern
 	maxCaptures      = 32
 	maxPatternDepth  = 200
-	maxPatternSteps  = 20_000_000
+	maxPatternSteps  = words.MaxPatternSteps
 	patternSpend     = 4096 // steps charged at a time
 	captureOpen      = -1
 	capturePosition  = -2

@@ -6,13 +6,15 @@ import (
 	"unicode/utf8"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // What a script may put into the journal at once.
 const (
-	maxTitle   = 200      // bytes of a title or a branch's name
-	maxText    = 16 << 10 // bytes of a note, a question, a printed line
-	maxMessage = 4 << 10  // bytes of an error's message
+	maxTitle   = words.MaxTitle   // bytes of a title or a branch's name
+	maxText    = words.MaxText    // bytes of a note, a question, a printed line
+	maxMessage = words.MaxMessage // bytes of an error's message
 )
 
 // clip makes text fit for journal and terminal: valid UTF-8, without control

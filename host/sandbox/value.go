@@ -10,14 +10,15 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // Limits of plain data that leaves a script: what is deeper or larger is a
 // mistake, and would only fill the journal.
 const (
-	maxDepth = 32
-	maxItems = 100_000
-	maxPlain = 1 << 20 // bytes of text in it
+	maxDepth = words.MaxDepth
+	maxItems = words.MaxItems
+	maxPlain = words.MaxPlain // bytes of text in it
 	typeKey  = "$type"
 
 	plannedKey = "$planned"

@@ -15,16 +15,18 @@ import (
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 const (
-	callDepth      = 512      // nested Lua calls on one thread
-	registryStart  = 2048     // values
-	registryMax    = 64 << 10 // values
+	callDepth      = words.MaxCalls // nested Lua calls on one thread
+	registryStart  = 2048           // values
+	registryMax    = 64 << 10       // values
 	registryStep   = 8192
-	maxArrayIndex  = 1 << 20
-	maxString      = 8 << 20 // bytes of one string a script may build
-	protectedDepth = 180     // nested pcalls
+	maxArrayIndex  = words.MaxList
+	maxString      = words.MaxString // bytes of one string a script may build
+	protectedDepth = words.MaxPcalls // nested pcalls
 	spareThreads   = 8
 )
 

@@ -13,6 +13,7 @@ import (
 	"github.com/webhost-systems/drhost/host/gate"
 	"github.com/webhost-systems/drhost/host/journal"
 	"github.com/webhost-systems/drhost/host/run"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 const (
@@ -20,10 +21,10 @@ const (
 	noteCost    = 4000 // and one that writes a line into the journal
 	stepCost    = 8000 // or a step, or a branch
 	callCost    = 200
-	maxBranches = 1000 // of one parallel or each
-	maxAtOnce   = 256  // of them at the same time
-	maxAlive    = 400  // branches in all that were started and did not end
-	maxAttempts = 100
+	maxBranches = words.MaxBranches // of one parallel or each
+	maxAtOnce   = words.MaxAtOnce   // of them at the same time
+	maxAlive    = words.MaxAlive    // branches in all that were started and did not end
+	maxAttempts = words.MaxAttempts
 	maxChoices  = 100
 	shortest    = 100 * time.Millisecond // between two tries of eventually
 )
