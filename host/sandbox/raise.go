@@ -129,7 +129,11 @@ func (vs *values) toError(err error) error {
 	f := &fault.Fault{Kind: fault.Kind(get("kind")), Message: get("message"), Hint: get("hint"), Call: get("call"), Provider: get("provider")}
 	f.Transient = lua.LVAsBool(t.RawGetString("transient"))
 	if file := get("file"); file != "" && !strings.HasPrefix(f.Message, file+":") {
-		f.Message = fmt.Sprintf("%s:%s: %s", file, named(t.RawGetString("line")), f.Message)
+		place := script.Where // when the script has put something else into line
+		if n, ok := t.RawGetString("line").(lua.LNumber); ok {
+			place = file + ":" + n.String()
+		}
+		f.Message = place + ": " + f.Message
 	}
 	return f
 }

@@ -63,6 +63,7 @@ func Load(o Options) (*Script, error) {
 	s := &Script{file: o.Source.File, o: o, loaded: map[string]lua.LValue{},
 		values: &values{catalog: o.Catalog, metas: map[string]*lua.LTable{}}}
 	s.vm = newVM(o.Limits)
+	s.values.charge = s.vm.meter.charge
 	for name, word := range s.words() {
 		s.vm.SetWord(name, word)
 	}

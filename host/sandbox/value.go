@@ -32,12 +32,17 @@ type values struct {
 	catalog *binding.Catalog
 	metas   map[string]*lua.LTable // record type -> strict metatable
 	faults  *lua.LTable            // metatable of raised faults
+	charge  func(int64) error      // takes instructions for the work; may be nil
 }
 
 // toPlain turns v into plain data.
 func (vs *values) toPlain(v lua.LValue) (any, error) {
 	p := plainer{vs: vs}
-	return p.value(v, nil, 0)
+	plain, err := p.value(v, nil, 0)
+	if vs.charge != nil {
+		_ = vs.charge(int64(p.bytes/4 + 20*p.count)) // when nothing is left, the script ends before its next instruction
+	}
+	return plain, err
 }
 
 // plainer makes plain data of one value and adds up what it takes.

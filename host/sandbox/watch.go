@@ -39,10 +39,10 @@ func (w *watch) start(heap uint64) (stop func()) {
 			if n := w.refills.Load(); n != allowance {
 				allowance, used = n, 0
 			}
-			if !w.running.Load() {
-				continue
+			if w.running.Load() {
+				used += step
 			}
-			if used += step; int64(used) > w.most.Load() && w.spent.Load() != allowance+1 {
+			if int64(used) > w.most.Load() && w.spent.Load() != allowance+1 {
 				w.spent.Store(allowance + 1)
 				w.word.Store(true)
 			}

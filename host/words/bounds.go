@@ -32,7 +32,7 @@ const (
 	MaxAttempts     = 100                    // of a step or a retry
 	MaxNested       = 30                     // steps and branches inside each other
 	MaxRecords      = 50_000                 // in the journal of a run
-	MaxJournal      = 256 << 20              // bytes in it
+	MaxJournal      = 64 << 20               // bytes in it
 )
 
 // Bound is one thing that is limited.

@@ -22,10 +22,10 @@ import (
 const (
 	// peak is what the process of a run may have in memory at most, in MiB:
 	// the program itself, what a script may add, and what collecting it takes.
-	peak = 400
+	peak = 300
 	// alive is after how long an attack counts as a hang. A quiet machine
 	// needs a fraction of a second for each.
-	alive = 30 * time.Second
+	alive = 60 * time.Second
 )
 
 // attack is one file: what it is, how it has to end, its source.

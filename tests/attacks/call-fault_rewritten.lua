@@ -1,5 +1,5 @@
 --- Call: fault rewritten.
--- expect: a function: xxx
+-- expect: xxxxxxxx
 -- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)

@@ -3,6 +3,6 @@
 -- exit: 2
 local box = require "box"
 return runbook { title = "Attack", run = function(input)
-  local w, k = { box }, 1
-  w[k].open { name = "a", size = 1.5 }
+  local hidden = select(2, 0, box)
+  hidden.open { name = "a", size = 1.5 }
 end }

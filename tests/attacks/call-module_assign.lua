@@ -3,7 +3,7 @@
 -- exit: 2
 local box = require "box"
 return runbook { title = "Attack", run = function(input)
-  local w, k = { box }, 1
-  local b = w[k]
+  local hidden = select(2, 0, box)
+  local b = hidden
   b.open = print
 end }

@@ -3,6 +3,6 @@
 -- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)
-  local w, k = { box }, 1
-  rawset(w[k], "open", print)
+  local hidden = select(2, 0, box)
+  rawset(hidden, "open", print)
 end }

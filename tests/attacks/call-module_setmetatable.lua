@@ -3,6 +3,6 @@
 -- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)
-  local w, k = { box }, 1
-  setmetatable(w[k], {})
+  local hidden = select(2, 0, box)
+  setmetatable(hidden, {})
 end }

@@ -3,7 +3,6 @@
 -- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)
-  local w, k = { box.open }, 1
-  local function f(...) return w[k](...) end
+  local f = select(2, 0, box.open)
   f({ name = "a" }, { name = "b" })
 end }

@@ -2,7 +2,7 @@
 -- expect: s cannot be changed
 -- exit: 2
 return runbook { title = "Attack", run = function(input)
-  local w, k = { string }, 1
-  local s = w[k]
+  local hidden = select(2, 0, string)
+  local s = hidden
   s.rep = nil
 end }

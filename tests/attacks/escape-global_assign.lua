@@ -1,5 +1,5 @@
 --- Escape: global assign.
--- expect: print belongs to drhost and cannot be as
+-- expect: belongs to drhost and cannot be assigned
 -- exit: 2
 return runbook { title = "Attack", run = function(input)
   print = nil

@@ -2,7 +2,7 @@
 -- expect: cannot be changed
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { math }, 1
-  local k = next(w[k])
-  rawset(w[k], k, nil)
+  local hidden = select(2, 0, math)
+  local k = next(hidden)
+  rawset(hidden, k, nil)
 end }

@@ -2,6 +2,6 @@
 -- expect: cannot be changed
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { string }, 1
-  for k, v in pairs(w[k]) do w[k][k] = print end
+  local hidden = select(2, 0, string)
+  for k, v in pairs(hidden) do hidden[k] = print end
 end }

@@ -2,7 +2,7 @@
 -- expect: cannot be changed
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { string }, 1
+  local hidden = select(2, 0, string)
   local r = rawset
-  r(w[k], "rep", print)
+  r(hidden, "rep", print)
 end }

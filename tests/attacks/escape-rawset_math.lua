@@ -2,6 +2,6 @@
 -- expect: cannot be changed
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { math }, 1
-  rawset(w[k], "random", function() return 4 end)
+  local hidden = select(2, 0, math)
+  rawset(hidden, "random", function() return 4 end)
 end }

@@ -2,6 +2,6 @@
 -- expect: cannot be changed
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { math }, 1
-  table.remove(w[k])
+  local hidden = select(2, 0, math)
+  table.remove(hidden)
 end }

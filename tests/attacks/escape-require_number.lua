@@ -2,7 +2,6 @@
 -- expect: there is no module
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { require }, 1
-  local function r(...) return w[k](...) end
+  local r = select(2, 0, require)
   r(1)
 end }

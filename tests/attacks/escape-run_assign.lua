@@ -2,6 +2,6 @@
 -- expect: run cannot be changed or index
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { run }, 1
-  w[k].id = "other"
+  local hidden = select(2, 0, run)
+  hidden.id = "other"
 end }

@@ -2,8 +2,8 @@
 -- expect: with a colon
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { run }, 1
-  local e, t = w[k].elapsed, {}
+  local hidden = select(2, 0, run)
+  local e, t = hidden.elapsed, {}
   t.id = t
   return e(t)
 end }

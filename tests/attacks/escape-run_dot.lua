@@ -2,6 +2,6 @@
 -- expect: with a colon
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { run }, 1
-  return w[k].elapsed()
+  local hidden = select(2, 0, run)
+  return hidden.elapsed()
 end }

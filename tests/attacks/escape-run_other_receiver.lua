@@ -2,7 +2,7 @@
 -- expect: with a colon
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { run }, 1
-  local e = w[k].elapsed
+  local hidden = select(2, 0, run)
+  local e = hidden.elapsed
   return e({ id = "x", mode = "y" })
 end }

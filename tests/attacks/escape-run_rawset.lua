@@ -2,6 +2,6 @@
 -- expect: table expected
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { run }, 1
-  rawset(w[k], "id", "other")
+  local hidden = select(2, 0, run)
+  rawset(hidden, "id", "other")
 end }

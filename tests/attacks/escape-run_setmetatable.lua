@@ -2,6 +2,6 @@
 -- expect: table expected
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { run }, 1
-  setmetatable(w[k], {})
+  local hidden = select(2, 0, run)
+  setmetatable(hidden, {})
 end }

@@ -2,7 +2,7 @@
 -- expect: with a colon or bad argument
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { run }, 1
-  local e = w[k].result
+  local hidden = select(2, 0, run)
+  local e = hidden.result
   return e("x", "y")
 end }

@@ -2,6 +2,6 @@
 -- expect: protected metatable
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { string }, 1
-  setmetatable(w[k], {})
+  local hidden = select(2, 0, string)
+  setmetatable(hidden, {})
 end }

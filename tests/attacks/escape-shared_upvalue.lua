@@ -1,5 +1,5 @@
 --- Escape: shared upvalue.
--- expect: shared is changed inside a branch of par
+-- expect: is changed inside a branch of parallel
 -- exit: 2
 return runbook { title = "Attack", run = function(input)
   local shared = 0

@@ -2,6 +2,6 @@
 -- expect: cannot be changed
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { table }, 1
-  w[k].sort(string)
+  local hidden = select(2, 0, table)
+  hidden.sort(string)
 end }

@@ -1,5 +1,5 @@
 --- Pattern: wide set.
--- expect: stopped as an endless loop
+-- expect: too costly or stopped as
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   return (("a"):rep(8e6):find("[" .. ("b"):rep(4000) .. "]*c"))

@@ -2,8 +2,7 @@
 -- expect: done
 -- exit: 0
 return runbook { title = "Attack", run = function(input)
-  local w, k = { step }, 1
-  local function s(...) return w[k](...) end
+  local s = select(2, 0, step)
   xpcall(error, function() s("Handler", function() error("inside") end) end)
   return nil
 end }

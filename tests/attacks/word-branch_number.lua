@@ -2,7 +2,6 @@
 -- expect: parallel takes
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { parallel }, 1
-  local function p(...) return w[k](...) end
+  local p = select(2, 0, parallel)
   p("P", { function() end })
 end }

@@ -2,8 +2,7 @@
 -- expect: done
 -- exit: 0
 return runbook { title = "Attack", run = function(input)
-  local w, k = { each }, 1
-  local function e(...) return w[k](...) end
+  local e = select(2, 0, each)
   e("E", { a = 1, b = 2 }, function() error("called") end)
   return nil
 end }

@@ -2,7 +2,6 @@
 -- expect: no time such as
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { eventually }, 1
-  local function e(...) return w[k](...) end
+  local e = select(2, 0, eventually)
   return e("-1h", function() return false end)
 end }

@@ -2,7 +2,7 @@
 -- expect: protected metatable
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { input }, 1
-  local w = { w[k] }
+  local hidden = select(2, 0, input)
+  local w = { hidden }
   setmetatable(w[1], nil)
 end }

@@ -2,7 +2,6 @@
 -- expect: takes a function
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { step }, 1
-  local function s(...) return w[k](...) end
+  local s = select(2, 0, step)
   s("S", 5)
 end }

@@ -2,7 +2,6 @@
 -- expect: stopped as an endless loop
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local i, w, k = 0, { parallel }, 1
-  local function p(...) return w[k](...) end
+  local i, p = 0, select(2, 0, parallel)
   while true do i = i + 1 p("P" .. i, { a = function() end }) end
 end }

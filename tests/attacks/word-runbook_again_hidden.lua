@@ -2,7 +2,6 @@
 -- expect: this is the second
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { runbook }, 1
-  local function r(...) return w[k](...) end
+  local r = select(2, 0, runbook)
   r { title = "B", run = function() end }
 end }

@@ -1,5 +1,5 @@
 --- Word: step in step.
--- expect: inside 30 others
+-- expect: would be a step inside
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
   local s

@@ -2,7 +2,6 @@
 -- expect: stopped as an endless loop
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local i, w, k = 0, { step }, 1
-  local function s(...) return w[k](...) end
+  local i, s = 0, select(2, 0, step)
   while true do i = i + 1 s("S" .. i, function() end) end
 end }

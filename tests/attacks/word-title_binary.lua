@@ -2,7 +2,6 @@
 -- expect: UTF-8
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { step }, 1
-  local function s(...) return w[k](...) end
+  local s = select(2, 0, step)
   s("\255", function() end)
 end }

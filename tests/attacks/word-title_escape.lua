@@ -2,7 +2,6 @@
 -- expect: control character
 -- exit: 1
 return runbook { title = "Attack", run = function(input)
-  local w, k = { step }, 1
-  local function s(...) return w[k](...) end
+  local s = select(2, 0, step)
   s("a\27[2Jb", function() end)
 end }
