@@ -72,6 +72,12 @@ func FuzzDecode(f *testing.F) {
 		// A secret does not come out of Encode, so it has to stay away.
 		again, _ := Encode(a).(map[string]any)
 		delete(again, "key")
+		// Encode leaves out what is empty and optional; given again, it would
+		// become the default.
+		again["size"], again["wait"] = float64(a.Size), a.Wait.String()
+		if len(a.Names) == 0 {
+			again["names"] = []any{}
+		}
 		if a.At.IsZero() {
 			delete(again, "at")
 		}

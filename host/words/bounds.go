@@ -23,7 +23,7 @@ const (
 	MaxText         = 16 << 10               // bytes of a note
 	MaxMessage      = 4 << 10                // bytes of an error, a question, a printed line
 	MaxItems        = 100_000                // values in what crosses into the journal
-	MaxPlain        = 1 << 20                // bytes of text in it
+	MaxPlain        = 256 << 10              // bytes of text in it
 	MaxDepth        = 32                     // tables inside each other in it
 	MaxJoined       = 8 << 20                // bytes that branches return together
 	MaxBranches     = 1000                   // of one parallel or each
