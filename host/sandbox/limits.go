@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"runtime"
 	"time"
 
@@ -167,6 +168,7 @@ type fiber struct {
 	parent context.Context
 	done   <-chan struct{}
 	depth  int           // nested protected calls
+	random *rand.Rand    // where its numbers of chance come from
 	calls  []*lua.LState // their threads, outermost first
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"sort"
 	"strings"
 
@@ -119,7 +121,7 @@ func (s *Script) Begin(session Session) {
 // or what Expose made.
 func (s *Script) Body(name string, args ...any) run.Body {
 	return func(ctx context.Context, sc *gate.Scope) (any, error) {
-		L := s.vm.NewThread(withScope(ctx, sc))
+		L := s.thread(ctx, sc)
 		values := make([]lua.LValue, len(args))
 		for i, a := range args {
 			values[i] = s.argument(L, a)
@@ -227,6 +229,19 @@ func (s *Script) requireStd(L *lua.LState, name string, src Source) lua.LValue {
 	value := L.Get(-1)
 	L.Pop(1)
 	return value
+}
+
+// thread makes a thread for the run, a step or a branch. Each draws its own
+// numbers of chance, from the run's id and its path on: a resumed run skips
+// what has finished, and what comes after must draw what it drew before.
+func (s *Script) thread(ctx context.Context, sc *gate.Scope) *lua.LState {
+	L := s.vm.NewThread(withScope(ctx, sc))
+	if f, ok := L.Context().(*fiber); ok {
+		h := fnv.New64a()
+		io.WriteString(h, s.session.Engine.Started().Run+"\x00"+sc.Path)
+		f.random = seeded(h.Sum64())
+	}
+	return L
 }
 
 type scopeKey struct{}

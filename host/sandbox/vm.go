@@ -75,7 +75,17 @@ func newVM(limits Limits) *VM {
 }
 
 // Seed sets where math.random starts. The same seed gives the same numbers.
-func (vm *VM) Seed(seed uint64) { vm.random = rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15)) }
+func (vm *VM) Seed(seed uint64) { vm.random = seeded(seed) }
+
+func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15)) }
+
+// chance is the generator of the line of execution that L belongs to.
+func (vm *VM) chance(L *lua.LState) *rand.Rand {
+	if f, ok := L.Context().(*fiber); ok {
+		return f.random
+	}
+	return vm.random
+}
 
 // Refill gives the script a fresh allowance of instructions. The gate calls it
 // whenever a call comes back, so that only work between calls is limited. A VM
@@ -109,7 +119,7 @@ func (vm *VM) Function(proto *lua.FunctionProto) *lua.LFunction {
 // stops when ctx is done. Its L.Context() is a context of the VM's own; host
 // code that waits takes contextOf(L) instead.
 func (vm *VM) NewThread(ctx context.Context) *lua.LState {
-	return vm.newThread(&fiber{vm: vm, parent: ctx, done: ctx.Done()})
+	return vm.newThread(&fiber{vm: vm, parent: ctx, done: ctx.Done(), random: vm.random})
 }
 
 func (vm *VM) newThread(f *fiber) *lua.LState {

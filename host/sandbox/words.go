@@ -103,7 +103,7 @@ func atMost(L *lua.LState, word string, n int) {
 // bodyOf makes a body of a Lua function that is given one value.
 func (s *Script) bodyOf(fn *lua.LFunction, value any) run.Body {
 	return func(ctx context.Context, sc *gate.Scope) (any, error) {
-		L := s.vm.NewThread(withScope(ctx, sc))
+		L := s.thread(ctx, sc)
 		return s.call(ctx, L, fn, s.values.toLua(L, value))
 	}
 }
@@ -111,7 +111,7 @@ func (s *Script) bodyOf(fn *lua.LFunction, value any) run.Body {
 // body1 makes a body of a Lua function.
 func (s *Script) body1(fn *lua.LFunction, args ...lua.LValue) run.Body {
 	return func(ctx context.Context, sc *gate.Scope) (any, error) {
-		return s.call(ctx, s.vm.NewThread(withScope(ctx, sc)), fn, args...)
+		return s.call(ctx, s.thread(ctx, sc), fn, args...)
 	}
 }
 
@@ -201,13 +201,20 @@ func (s *Script) eventually(L *lua.LState) int {
 	within := s.span(L, 1, "eventually")
 	fn, options := s.functionAndOptions(L, 2, "eventually", "every")
 	sc := scopeOf(L)
-	ok, err := s.session.Engine.Eventually(contextOf(L), sc, within, max(options.duration("every", 5*time.Second), shortest), site, s.try(fn, sc))
+	ok, err := s.session.Engine.Eventually(contextOf(L), sc, within, max(options.duration("every", 5*time.Second), shortest), site, s.try(L, fn, sc))
 	return s.push(L, ok, err, site)
 }
 
-func (s *Script) try(fn *lua.LFunction, sc *gate.Scope) run.Try {
+// try makes a try of a Lua function. All tries of a step draw from the step's
+// numbers of chance: they are all made again when it is resumed.
+func (s *Script) try(L *lua.LState, fn *lua.LFunction, sc *gate.Scope) run.Try {
+	chance := s.vm.chance(L)
 	return func(ctx context.Context) (any, error) {
-		return s.call(ctx, s.vm.NewThread(withScope(ctx, sc)), fn)
+		th := s.vm.NewThread(withScope(ctx, sc))
+		if f, ok := th.Context().(*fiber); ok {
+			f.random = chance
+		}
+		return s.call(ctx, th, fn)
 	}
 }
 
@@ -215,7 +222,7 @@ func (s *Script) retry(L *lua.LState) int {
 	site := s.site(L)
 	fn, options := s.functionAndOptions(L, 1, "retry", "attempts", "backoff")
 	sc := scopeOf(L)
-	value, err := s.session.Engine.Retry(contextOf(L), sc, options.count("attempts", 3, maxAttempts), options.duration("backoff", 2*time.Second), site, s.try(fn, sc))
+	value, err := s.session.Engine.Retry(contextOf(L), sc, options.count("attempts", 3, maxAttempts), options.duration("backoff", 2*time.Second), site, s.try(L, fn, sc))
 	return s.push(L, value, err, site)
 }
 
