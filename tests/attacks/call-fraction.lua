@@ -1,6 +1,6 @@
 --- Call: fraction.
 -- expect: must be a whole number
--- exit: 2
+-- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)
   local hidden = select(2, 0, box)

@@ -1,5 +1,5 @@
 --- Call: huge results kept.
--- expect: memory runs out or goes on without end
+-- expect: goes on without end or memory runs out
 -- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)

@@ -1,6 +1,6 @@
 --- Call: module assign.
--- expect: b cannot be changed
--- exit: 2
+-- expect: module box cannot be changed
+-- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)
   local hidden = select(2, 0, box)

@@ -1,5 +1,5 @@
 --- Call: unknown long.
--- expect: there is no such field
+-- expect: box.open: argument
 -- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)

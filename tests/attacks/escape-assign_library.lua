@@ -1,6 +1,6 @@
 --- Escape: assign library.
--- expect: s cannot be changed
--- exit: 2
+-- expect: string cannot be changed
+-- exit: 1
 return runbook { title = "Attack", run = function(input)
   local hidden = select(2, 0, string)
   local s = hidden
