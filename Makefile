@@ -7,7 +7,7 @@ FUZZ_EACH ?= 10s
 FUZZ_LONG ?= 5m
 PROGRAMS ?= 100000
 
-.PHONY: build demo test race lint fuzz fuzz-go bench reference clean postgres lua hcloud
+.PHONY: build demo test race lint attacks fuzz fuzz-go bench reference clean postgres lua hcloud
 
 build:
 	$(BUILD) -o bin/drhost ./cmd/drhost
@@ -26,6 +26,10 @@ race:
 lint:
 	@test -z "$$(gofmt -l cmd host bindings runbooks stdlib tests)" || { echo "gofmt would change:"; gofmt -l cmd host bindings runbooks stdlib tests; exit 1; }
 	go vet ./...
+
+# Every attack on the sandbox; make test runs a third of them.
+attacks:
+	DRHOST_ATTACKS=all go test ./tests/attacks -count=1 -v -run 'TestAttacks$$' | grep -E '^(---|FAIL|ok)|attacks;'
 
 # Loading of scripts, their check, the arguments of calls, the journal's chain.
 fuzz-go:
