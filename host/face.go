@@ -181,10 +181,13 @@ func shortPath(path string) string {
 	return path
 }
 
-// WriteReport prints the report as md or json.
+// WriteReport prints the report as html, md or json.
 func (h *Host) WriteReport(w io.Writer, r *Result, format string) error {
-	if format == "json" {
+	switch format {
+	case "json":
 		return report.JSON(w, r.Report)
+	case "html":
+		return report.HTML(w, r.Report)
 	}
 	return report.Markdown(w, r.Report)
 }

@@ -53,6 +53,9 @@ func (h *Host) Resume(ctx context.Context, start, id string, r Request) (*Result
 		return nil, err
 	}
 	defer closeAll(s.clients)
+	if err := sameWorld(started, s.env.world); err != nil {
+		return nil, err
+	}
 	if r.Recall != nil {
 		r.Recall(log.Records())
 	}

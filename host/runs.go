@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/webhost-systems/drhost/host/check"
@@ -183,14 +184,39 @@ func (h *Host) Check(paths []string) (files int, problems []check.Problem, err e
 	if err != nil {
 		return 0, nil, err
 	}
+	if len(found) == 0 {
+		return 0, nil, Usage(fmt.Errorf("there is no runbook and no drill in %s: nothing was checked", strings.Join(paths, ", ")))
+	}
 	for _, file := range found {
 		source, err := readSource(file)
 		if err != nil {
 			return 0, nil, err
 		}
-		problems = append(problems, check.File(file, source.Text, h.checkOptions())...)
+		problems = append(problems, h.examine(source)...)
 	}
 	return len(found), problems, nil
+}
+
+// examine analyses a script and, when it finds no error, loads it as a run
+// would: what only the compiler sees must not be found in an emergency.
+func (h *Host) examine(source sandbox.Source) []check.Problem {
+	problems := check.File(source.File, source.Text, h.checkOptions())
+	if HasErrors(problems) {
+		return problems
+	}
+	_, err := sandbox.Load(sandbox.Options{Source: source, Catalog: h.Catalog, Std: h.std()})
+	if err == nil {
+		return problems
+	}
+	p := check.Problem{File: source.File, Line: 1, Code: "load", Severity: check.Error, Message: err.Error()}
+	if at, ok := strings.CutPrefix(p.Message, source.File+":"); ok {
+		if line, text, ok := strings.Cut(at, ": "); ok {
+			if n, err := strconv.Atoi(line); err == nil {
+				p.Line, p.Message = n, text
+			}
+		}
+	}
+	return append(problems, p)
 }
 
 // luaFiles are the scripts named by paths; in a folder, those in and under it
@@ -198,6 +224,9 @@ func (h *Host) Check(paths []string) (files int, problems []check.Problem, err e
 func luaFiles(paths []string) ([]string, error) {
 	var files []string
 	for _, path := range paths {
+		if path == "" {
+			return nil, Usage(errors.New("the name of the file is empty"))
+		}
 		info, err := os.Stat(path)
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, Usage(fmt.Errorf("there is no %s%s", path, nearFile(path)))

@@ -182,7 +182,7 @@ func (h *Host) head(r Request, s *prepared, input map[string]any) journal.Starte
 		started.DetectedAt = now
 	}
 	if s.env.world != nil {
-		started.World, started.Speed = s.env.world.Name, s.env.world.Speed
+		started.World, started.WorldStarted, started.Speed = s.env.world.Name, s.env.world.Started, s.env.world.Speed
 	}
 	return started
 }

@@ -46,7 +46,11 @@ func TestReads(t *testing.T) {
 	wantFields(t, got[0], data{"name": "hobby.webhost.systems", "content": "203.0.113.10", "ttl": 60, "proxied": false})
 	got = b.must("records", data{"zone": "webhost.systems", "name": "@"}).([]any)
 	wantFields(t, got[0], data{"type": "MX", "priority": 10})
-	_, err := b.call("zone", data{"name": "other.example"})
+	_, err := b.call("zone", data{"name": "webhost.system"})
+	if f := fault.As(err); !strings.Contains(f.Hint, `"webhost.systems"`) {
+		t.Errorf("hint %q", f.Hint)
+	}
+	_, err = b.call("zone", data{"name": "other.example"})
 	b.wantFault(err, fault.NotFound, fault.NotDone, false)
 }
 

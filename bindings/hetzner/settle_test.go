@@ -39,6 +39,8 @@ func mutations(b *bench) []mutation {
 	return []mutation{
 		{"reboot", table{"server": "hobby-1"}, "/actions/reboot", "POST"},
 		{"reboot", table{"server": "hobby-1", "mode": "hard"}, "/actions/reset", "POST"},
+		{"reset", table{"server": "hobby-1"}, "/actions/reset", "POST"},
+		{"power_cycle", table{"server": "hobby-1"}, "/actions/poweron", "POST"},
 		{"rescue", table{"server": "hobby-1"}, "/actions/reset", "POST"},
 		{"rebuild", table{"server": "hobby-2", "image": "debian-12"}, "/actions/rebuild", "POST"},
 		{"snapshot", table{"server": "hobby-1", "description": "now"}, "/actions/create_image", "POST"},
@@ -100,7 +102,7 @@ func TestNeverReceived(t *testing.T) {
 		switch m.name {
 		case "poweron": // there has to be something to do
 			b.call("poweroff", table{"server": "hobby-1"})
-		case "poweroff":
+		case "poweroff", "shutdown": // a power cycle that was lost has left it off
 			b.call("poweron", table{"server": "hobby-1"})
 		case "assign_primary_ip":
 			b.call("unassign_primary_ip", table{"ip": b.sim.State().Servers["bare"].IPv4})

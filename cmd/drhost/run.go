@@ -89,6 +89,9 @@ func newResume(a *app) *cobra.Command {
   drhost resume 20261123-0305-hetzner-failure-3f9a`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noneEmpty(cmd, "yes", "operator", "break-glass"); err != nil {
+				return err
+			}
 			r, view, err := a.request(o)
 			if err != nil {
 				return err
@@ -119,6 +122,9 @@ destroys something is asked about as in a run, or allowed by --yes=destroys.`,
   drhost undo last --yes=destroys --no-input`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noneEmpty(cmd, "yes", "operator", "break-glass"); err != nil {
+				return err
+			}
 			r, view, err := a.request(o)
 			if err != nil {
 				return err
@@ -135,7 +141,21 @@ destroys something is asked about as in a run, or allowed by --yes=destroys.`,
 	return cmd
 }
 
+// noneEmpty refuses a flag whose value is empty: a script's unset variable
+// must not choose the default environment or the present moment.
+func noneEmpty(cmd *cobra.Command, names ...string) error {
+	for _, name := range names {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
+			return &usageError{fmt.Errorf("--%s is empty; leave it out or give it a value", name)}
+		}
+	}
+	return nil
+}
+
 func (a *app) run(cmd *cobra.Command, runbook, mode string, o *runOptions) error {
+	if err := noneEmpty(cmd, "env", "detected-at", "yes", "operator", "break-glass"); err != nil {
+		return err
+	}
 	r, view, err := a.request(o)
 	if err != nil {
 		return err
@@ -166,6 +186,9 @@ func (a *app) request(o *runOptions) (host.Request, host.View, error) {
 		if !ok || name == "" {
 			return r, nil, &usageError{fmt.Errorf("--input %q: write name=value", in)}
 		}
+		if _, twice := r.Input[name]; twice {
+			return r, nil, &usageError{fmt.Errorf("--input %s is given twice; give it once", name)}
+		}
 		r.Input[name] = value
 	}
 	var err error
@@ -191,6 +214,9 @@ func (a *app) moment(text string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		if at.Year() < 2000 {
+			return time.Time{}, fmt.Errorf("--detected-at %s: is the year right?", text)
+		}
 		if at.After(a.host.Clock.Now()) {
 			return time.Time{}, fmt.Errorf("--detected-at %s is still to come; it is the moment in which the disaster was noticed", text)
 		}

@@ -65,24 +65,25 @@ func (s Site) String() string {
 
 // Started is the payload of run_started.
 type Started struct {
-	Run        string            `json:"run"`
-	Runbook    string            `json:"runbook"` // path as given
-	Title      string            `json:"title"`
-	Severity   string            `json:"severity,omitempty"`
-	Impact     string            `json:"impact,omitempty"`
-	SourceHash string            `json:"source_hash"`
-	Input      map[string]any    `json:"input"`
-	Env        string            `json:"env"`
-	World      string            `json:"world,omitempty"` // name of the simulated world
-	Mode       string            `json:"mode"`            // run, plan, drill
-	Drill      string            `json:"drill,omitempty"` // title of the drill
-	Operator   string            `json:"operator"`
-	DetectedAt time.Time         `json:"detected_at"`
-	RTO        string            `json:"rto,omitempty"` // "4h"
-	RPO        string            `json:"rpo,omitempty"`
-	Speed      float64           `json:"speed,omitempty"`
-	Version    string            `json:"version"`
-	Labels     map[string]string `json:"labels,omitempty"`
+	Run          string            `json:"run"`
+	Runbook      string            `json:"runbook"` // path as given
+	Title        string            `json:"title"`
+	Severity     string            `json:"severity,omitempty"`
+	Impact       string            `json:"impact,omitempty"`
+	SourceHash   string            `json:"source_hash"`
+	Input        map[string]any    `json:"input"`
+	Env          string            `json:"env"`
+	World        string            `json:"world,omitempty"`         // name of the simulated world
+	WorldStarted string            `json:"world_started,omitempty"` // which one of that name it was
+	Mode         string            `json:"mode"`                    // run, plan, drill
+	Drill        string            `json:"drill,omitempty"`         // title of the drill
+	Operator     string            `json:"operator"`
+	DetectedAt   time.Time         `json:"detected_at"`
+	RTO          string            `json:"rto,omitempty"` // "4h"
+	RPO          string            `json:"rpo,omitempty"`
+	Speed        float64           `json:"speed,omitempty"`
+	Version      string            `json:"version"`
+	Labels       map[string]string `json:"labels,omitempty"`
 }
 
 // Step is the payload of step_started and step_finished. Path is unique in the

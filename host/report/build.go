@@ -335,6 +335,9 @@ func (b *builder) note(t journal.NoteText) {
 		}
 	}
 	n := &Node{Form: "note", Title: t.Text, Path: t.Site.Step, State: "done", Started: b.now, Ended: b.now, Site: t.Site}
+	if t.Form == "expect" && t.Evidence["ok"] == false {
+		n.State = "failed"
+	}
 	b.put(b.above(t.Key, t.Site.Step), n)
 	if t.Form == "" || t.Form == "note" {
 		b.run.Notes = append(b.run.Notes, n)

@@ -183,14 +183,9 @@ func (p page) changes() {
 	}
 	p.say("| # | Change | Call | Result | Took |\n|---|---|---|---|---|")
 	for i, c := range p.Changes {
-		result, took := c.State, c.Live.String()
-		switch {
-		case c.State == "unknown":
+		result, took := changeResult(c), c.Live.String()
+		if c.State == "unknown" {
 			result, took = "**unknown**: no answer recorded", "-"
-		case c.State == "failed" && c.Fault != nil:
-			result = "failed: " + string(c.Fault.Kind)
-		case c.Settled != "":
-			result += ", settled by " + c.Settled
 		}
 		what := cell(c.Title)
 		if c.Effect == "destroys" {
@@ -198,6 +193,19 @@ func (p page) changes() {
 		}
 		p.say("| %d | %s | `%s` | %s | %s |", i+1, what, cell(c.Call), result, took)
 	}
+}
+
+// changeResult is what became of a change.
+func changeResult(c *Node) string {
+	switch {
+	case c.State == "unknown":
+		return "unknown: no answer recorded"
+	case c.State == "failed" && c.Fault != nil:
+		return "failed: " + string(c.Fault.Kind)
+	case c.Settled != "":
+		return c.State + ", settled by " + c.Settled
+	}
+	return c.State
 }
 
 func (p page) approvals() {
@@ -227,11 +235,7 @@ func (p page) evidence() {
 	}
 	p.say("\n## Evidence\n")
 	for _, e := range p.Evidence {
-		text := prose(e.Text)
-		if len(e.Facts) > 0 {
-			text += " (" + prose(facts(e.Facts)) + ")"
-		}
-		p.say("- %s: %s", stamp(e.At), text)
+		p.say("- %s: %s", stamp(e.At), prose(e.said()))
 	}
 }
 

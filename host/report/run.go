@@ -7,6 +7,7 @@ package report
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/webhost-systems/drhost/host/fault"
@@ -129,6 +130,28 @@ type Evidence struct {
 	Form  string         `json:"form"` // evidence, expect
 	Step  string         `json:"step,omitempty"`
 	Facts map[string]any `json:"facts,omitempty"`
+}
+
+// said is what was found: an expectation that did not hold must not read like
+// one that did.
+func (e Evidence) said() string {
+	facts := e.listed()
+	if e.Form == "expect" && e.Facts["ok"] == false {
+		return "NOT SO: " + e.Text + facts
+	}
+	return e.Text + facts
+}
+
+// listed is " (name = value, ...)" but for the ok of an expectation.
+func (e Evidence) listed() string {
+	rest := maps.Clone(e.Facts)
+	if e.Form == "expect" {
+		delete(rest, "ok")
+	}
+	if len(rest) == 0 {
+		return ""
+	}
+	return " (" + facts(rest) + ")"
 }
 
 // Interruption is a time in which nobody held the run.

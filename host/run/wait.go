@@ -35,6 +35,9 @@ func (e *Engine) Eventually(ctx context.Context, sc *gate.Scope, within, every t
 		if e.gate.Mode() == policy.Plan || within <= 0 {
 			return false, nil
 		}
+		if err := neither(v); err != nil {
+			return false, err
+		}
 		expired, at, err := e.tick(ctx, sc, within, every, site, func() time.Duration {
 			return spent + e.clock.Now().Sub(start) + meter.Total()
 		})
@@ -43,6 +46,16 @@ func (e *Engine) Eventually(ctx context.Context, sc *gate.Scope, within, every t
 		}
 		spent = at
 	}
+}
+
+// neither refuses what is neither yes nor no: waiting for it to become true
+// would only use the time up.
+func neither(v any) error {
+	switch v.(type) {
+	case nil, bool:
+		return nil
+	}
+	return fault.New(fault.Script, "eventually waits until its function returns true, and it returned %v", v)
 }
 
 func passing(err error) bool {
@@ -57,13 +70,17 @@ func (e *Engine) tick(ctx context.Context, sc *gate.Scope, within, every time.Du
 		Says: fmt.Sprintf("wait %s (for at most %s in all)", every, within),
 		Exec: func(ctx context.Context) (any, error) {
 			now := spent()
-			if within > 0 && now+every > within {
+			pause := every
+			if within > 0 { // the last try is made when the time is over, not before
+				pause = min(every, within-now)
+			}
+			if within > 0 && now >= within {
 				return map[string]any{"expired": true, "spent": now.Seconds()}, nil
 			}
-			if err := e.clock.Sleep(ctx, every); err != nil {
+			if err := e.clock.Sleep(ctx, pause); err != nil {
 				return nil, err
 			}
-			return map[string]any{"expired": false, "spent": (now + every).Seconds()}, nil
+			return map[string]any{"expired": false, "spent": (now + pause).Seconds()}, nil
 		}})
 	if err != nil {
 		return false, 0, err

@@ -91,10 +91,10 @@ func (o options) count(name string, otherwise, most int) int {
 }
 
 func (o options) duration(name string, otherwise time.Duration) time.Duration {
-	text := o.text(name)
-	if text == "" {
+	if _, given := o.get(name, lua.LTString); !given {
 		return otherwise
 	}
+	text := o.text(name)
 	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
 		raiseText(o.L, fmt.Sprintf(`%s: option %s must be a time such as "30s" or "5m", not %q`, o.word, name, clip(text, 80)))

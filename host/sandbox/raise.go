@@ -83,13 +83,14 @@ func faultText(t *lua.LTable) string {
 		return ""
 	}
 	var b strings.Builder
-	if file := get("file"); file != "" {
+	message := get("message")
+	if file := get("file"); file != "" && !strings.HasPrefix(message, file+":") {
 		fmt.Fprintf(&b, "%s:%s: ", file, named(t.RawGetString("line")))
 	}
 	if call := get("call"); call != "" {
 		b.WriteString(call + ": ")
 	}
-	b.WriteString(get("message"))
+	b.WriteString(message)
 	if hint := get("hint"); hint != "" {
 		b.WriteString(" (" + hint + ")")
 	}

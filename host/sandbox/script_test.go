@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	lua "github.com/yuin/gopher-lua"
+
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/fault"
@@ -191,5 +193,15 @@ func TestLoadingCallsNothing(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s", c.source, err, c.want)
 		}
+	}
+}
+
+func TestAListKeepsThePlacesAroundAGap(t *testing.T) {
+	vs := &values{}
+	L := lua.NewState()
+	defer L.Close()
+	list, ok := vs.toLua(L, []any{1.0, nil, 3.0, nil}).(*lua.LTable)
+	if !ok || list.RawGetInt(1) != lua.LNumber(1) || list.RawGetInt(2) != lua.LNil || list.RawGetInt(3) != lua.LNumber(3) {
+		t.Fatal(list)
 	}
 }

@@ -179,8 +179,8 @@ func (vs *values) toLua(L *lua.LState, v any) lua.LValue {
 		return lua.LString(v)
 	case []any:
 		t := L.CreateTable(len(v), 0)
-		for _, x := range v {
-			t.Append(vs.toLua(L, x))
+		for i, x := range v { // a nil keeps its place, so that the others keep theirs
+			t.RawSetInt(i+1, vs.toLua(L, x))
 		}
 		return t
 	case map[string]any:
@@ -193,6 +193,7 @@ func (vs *values) tableOf(L *lua.LState, m map[string]any) lua.LValue {
 	if name, ok := m["$secret"].(string); ok && len(m) == 1 {
 		ud := L.NewUserData()
 		ud.Value = secretRef{name}
+		ud.Metatable = secretMeta(L)
 		return ud
 	}
 	if _, planned := binding.PlannedEntry(m, ""); planned {

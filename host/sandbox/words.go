@@ -3,7 +3,6 @@ package sandbox
 import (
 	"context"
 	"fmt"
-	"sort"
 	"strings"
 	"time"
 
@@ -115,87 +114,6 @@ func (s *Script) body1(fn *lua.LFunction, args ...lua.LValue) run.Body {
 	}
 }
 
-func (s *Script) parallel(L *lua.LState) int {
-	site := s.site(L)
-	title := title(L, 1, "parallel", "a title")
-	t := L.CheckTable(2)
-	options := s.options(L, 3, "parallel", "keep_going", "at_once")
-	var branches []run.Branch
-	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
-		name, ok := k.(lua.LString)
-		fn, isFunction := v.(*lua.LFunction)
-		if !ok || !isFunction {
-			raiseText(L, "parallel takes { name = function() ... end, ... }")
-		}
-		branches = append(branches, run.Branch{Name: checkedTitle(L, "parallel", string(name)), Run: s.branch(fn)})
-		atMost(L, "parallel", len(branches))
-	}
-	sort.Slice(branches, func(i, j int) bool { return branches[i].Name < branches[j].Name })
-	spec := run.Spec{Title: title, Form: "parallel", Site: site, Attempts: 1}
-	return s.fan(L, spec, branches, options)
-}
-
-func (s *Script) each(L *lua.LState) int {
-	site := s.site(L)
-	title := title(L, 1, "each", "a title")
-	list := L.CheckTable(2)
-	fn, options := s.functionAndOptions(L, 3, "each", "key", "at_once", "keep_going")
-	key := options.text("key")
-	var branches []run.Branch
-	seen := map[string]bool{}
-	n := list.Len()
-	atMost(L, "each", n)
-	for i := 1; i <= n; i++ {
-		item := list.RawGetInt(i)
-		name := s.itemName(L, item, key)
-		if seen[name] {
-			raiseText(L, fmt.Sprintf("each: two items are called %q; name the field that tells them apart with key = ...", name))
-		}
-		seen[name] = true
-		branches = append(branches, run.Branch{Name: name, Run: s.branch(fn, item)})
-	}
-	spec := run.Spec{Title: title, Form: "each", Site: site, Attempts: 1}
-	return s.fan(L, spec, branches, options)
-}
-
-func (s *Script) itemName(L *lua.LState, item lua.LValue, key string) string {
-	t, ok := item.(*lua.LTable)
-	if !ok {
-		return checkedTitle(L, "each", named(item))
-	}
-	if key == "" {
-		key = "name"
-	}
-	v := t.RawGetString(key)
-	if v == lua.LNil {
-		raiseText(L, fmt.Sprintf("each: an item has no field %q to be named by; set key = ...", key))
-	}
-	return checkedTitle(L, "each", named(v))
-}
-
-func (s *Script) fan(L *lua.LState, spec run.Spec, branches []run.Branch, options options) int {
-	fan := run.Fan{AtOnce: min(maxAtOnce, options.count("at_once", maxAtOnce, maxBranches)), KeepGoing: options.flag("keep_going")}
-	joined, err := s.session.Engine.Parallel(contextOf(L), scopeOf(L), spec, branches, fan)
-	if err != nil {
-		s.values.raise(L, err, spec.Site)
-	}
-	s.vm.meter.forgive()
-	failures := L.NewTable()
-	for name, f := range joined.Failures {
-		failures.RawSetString(name, s.values.faultTable(L, f, spec.Site))
-	}
-	L.Push(s.values.toLua(L, nonNil(joined.Results)))
-	L.Push(failures)
-	return 2
-}
-
-func nonNil(m map[string]any) map[string]any {
-	if m == nil {
-		return map[string]any{}
-	}
-	return m
-}
-
 func (s *Script) eventually(L *lua.LState) int {
 	site := s.site(L)
 	within := s.span(L, 1, "eventually")
@@ -271,7 +189,10 @@ func (s *Script) note(L *lua.LState) int {
 		if err != nil {
 			raiseText(L, "note: "+err.Error())
 		}
-		n.Evidence, _ = plain.(map[string]any)
+		var byName bool
+		if n.Evidence, byName = plain.(map[string]any); !byName && L.CheckTable(2).Len() > 0 {
+			raiseText(L, "note takes a table with named fields as evidence, not a list")
+		}
 		n.Form = "evidence"
 	}
 	return s.record(L, n)
@@ -300,12 +221,12 @@ func (s *Script) record(L *lua.LState, n journal.NoteText) int {
 func (s *Script) secret(L *lua.LState) int {
 	ud := L.NewUserData()
 	ud.Value = secretRef{text(L, 1, "secret", "a reference such as \"env:NAME\"")}
-	ud.Metatable = s.secretMeta(L)
+	ud.Metatable = secretMeta(L)
 	L.Push(ud)
 	return 1
 }
 
-func (s *Script) secretMeta(L *lua.LState) *lua.LTable {
+func secretMeta(L *lua.LState) *lua.LTable {
 	m := L.NewTable()
 	m.RawSetString("__metatable", lua.LString("locked"))
 	m.RawSetString("__tostring", L.NewFunction(func(L *lua.LState) int {
