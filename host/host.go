@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sort"
@@ -268,7 +269,7 @@ func readSource(path string) (sandbox.Source, error) {
 	case !info.Mode().IsRegular(): // reading a pipe would wait, and no Ctrl-C would end it
 		return sandbox.Source{}, Usage(fmt.Errorf("%s is no regular file; name a file that holds the runbook", path))
 	}
-	text, err := os.ReadFile(path)
+	text, err := readAtMost(path, largestSource)
 	if err != nil {
 		return sandbox.Source{}, Usage(err)
 	}
@@ -290,6 +291,20 @@ func noText(text []byte) string {
 		return "holds zero bytes: it is no text, or it is damaged"
 	}
 	return ""
+}
+
+// largestSource is more than any script may have: what is beyond it need not
+// be read to be refused.
+const largestSource = 1 << 20
+
+// readAtMost reads the beginning of a file.
+func readAtMost(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 func nearFile(path string) string {

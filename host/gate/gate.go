@@ -85,6 +85,7 @@ type Gate struct {
 	told      told
 	trail     *trail       // set while a run is retraced: nothing new is done
 	appended  atomic.Int64 // number of the last record that was appended
+	taken     taken        // by the journal so far
 }
 
 // Op is one call. Args are plain data. Exec, Predict and Settle run without
@@ -116,6 +117,9 @@ func New(o Options, records []journal.Record) (*Gate, error) {
 		return nil, err
 	}
 	g := &Gate{o: o, cursor: c, succeeded: map[string]journal.Outcome{}, pending: c.intents, since: c.since}
+	for _, r := range records {
+		g.taken.add(r)
+	}
 	g.turn = &turn{held: true, events: append([]string(nil), c.events...), stuck: g.stuck}
 	return g, nil
 }
@@ -146,6 +150,7 @@ func (g *Gate) append(kind journal.Kind, payload any, sync bool) (journal.Record
 	if err != nil {
 		return r, &Stop{Why: Unwritable, Text: fmt.Sprintf("the journal cannot be written: %v", err), Err: err}
 	}
+	g.taken.add(r)
 	g.appended.Store(r.Seq)
 	g.o.Observe(Event{Record: &r})
 	return r, nil
@@ -172,6 +177,9 @@ func (g *Gate) Do(ctx context.Context, sc *Scope, op Op) (any, error) {
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, Stopped(ctx, err)
+	}
+	if err := g.Room(op.Site); err != nil {
+		return nil, err
 	}
 	if g.o.Rules.Mode == policy.Plan {
 		return g.plan(ctx, key, sc, op)

@@ -45,6 +45,9 @@ func (g *Gate) Note(sc *Scope, n journal.NoteText) error {
 	if g.trail != nil {
 		return nil
 	}
+	if err := g.Room(n.Site); err != nil {
+		return err
+	}
 	g.cursor.notes[n.Key] = true
 	return g.Append(journal.Note, n, false)
 }

@@ -112,6 +112,8 @@ func exitOf(why gate.StopReason) int {
 		return ExitInterrupted
 	case gate.Unwritable:
 		return ExitJournal
+	case gate.Full:
+		return ExitFailed
 	}
 	return ExitWaits
 }

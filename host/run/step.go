@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/gate"
 	"github.com/webhost-systems/drhost/host/journal"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // Spec is the head of a step, of a parallel or of one of its branches.
@@ -32,10 +34,16 @@ func (e *Engine) Step(ctx context.Context, sc *gate.Scope, spec Spec, fn Body) (
 	return e.frame(ctx, sc, spec, fn)
 }
 
+// maxNested is how deep steps and branches may stand inside each other.
+const maxNested = words.MaxNested
+
 // frame is what steps, parallels and branches have in common.
 func (e *Engine) frame(ctx context.Context, sc *gate.Scope, spec Spec, fn Body) (any, error) {
 	if !sc.Claim(spec.Title) {
 		return nil, fault.New(fault.Invalid, "there are two %ss titled %q here; titles must be unique, because a resume finds a step by its title", spec.Form, spec.Title)
+	}
+	if depth := strings.Count(sc.Path, "/"); depth >= maxNested {
+		return nil, fault.New(fault.Invalid, "%q would be a step inside %d others; a report, and a resume, can use no more", spec.Title, depth+1)
 	}
 	child := sc.Child(spec.Title)
 	if spec.Form == "branch" && sc.Step != "" {
@@ -95,6 +103,9 @@ func (e *Engine) remember(spec Spec, value any) {
 
 // begin journals an attempt; s says which, and who wanted it and why.
 func (e *Engine) begin(path string, spec Spec, s journal.Step) error {
+	if err := e.gate.Room(spec.Site); err != nil {
+		return err
+	}
 	s.Path, s.Title, s.Form, s.Site, s.Owner, s.Optional = path, spec.Title, spec.Form, spec.Site, spec.Owner, spec.Optional
 	return e.gate.Append(journal.StepStarted, s, false)
 }

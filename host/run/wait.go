@@ -87,6 +87,9 @@ func (e *Engine) poll(ctx context.Context, sc *gate.Scope, within, every time.Du
 		if err == nil && v == true {
 			return true, nil
 		}
+		if within <= 0 {
+			return false, nil
+		}
 		if err := neither(v); err != nil {
 			return false, err
 		}

@@ -8,10 +8,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 	"github.com/yuin/gopher-lua/parse"
+
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 const (
-	maxSource       = 256 << 10
+	maxSource       = words.MaxSource
 	maxNesting      = 400
 	maxRegisters    = 200     // gopher-lua's own limit, beyond which it goes wrong silently
 	maxConstants    = 10_000  // of one function; the compiler's search for them is quadratic

@@ -10,9 +10,10 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
-const maxResults = 4096 // values that unpack and string.byte return at once
+const maxResults = words.MaxResults // values that unpack and string.byte return at once
 
 // openBase declares the basic functions. Absent on purpose: everything that
 // loads code, touches environments or files, collects garbage or prints.
@@ -209,7 +210,7 @@ func baseRawEqual(L *lua.LState) int {
 }
 
 func (vm *VM) rawGet(L *lua.LState) int {
-	t := vm.content(tableArgument(L, 1, "rawget"))
+	t := content(tableArgument(L, 1, "rawget"))
 	L.Push(t.RawGet(present(L, 2, "rawget")))
 	return 1
 }
@@ -223,7 +224,7 @@ func (vm *VM) rawSet(L *lua.LState) int {
 }
 
 func (vm *VM) next(L *lua.LState) int {
-	t := vm.content(tableArgument(L, 1, "next"))
+	t := content(tableArgument(L, 1, "next"))
 	key, value := t.Next(L.Get(2))
 	L.Push(key)
 	if key == lua.LNil {
@@ -246,7 +247,7 @@ func (vm *VM) pairs() lua.LGFunction {
 
 func (vm *VM) ipairs() lua.LGFunction {
 	step := vm.root.NewFunction(func(L *lua.LState) int {
-		t := vm.content(tableArgument(L, 1, "ipairs"))
+		t := content(tableArgument(L, 1, "ipairs"))
 		i := intArgument(L, 2, "ipairs") + 1
 		v := t.RawGet(lua.LNumber(i))
 		if v == lua.LNil {

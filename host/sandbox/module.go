@@ -24,8 +24,8 @@ func (s *Script) moduleTable(L *lua.LState, m *binding.Module) *lua.LTable {
 		t.RawSetString(name, L.NewFunction(s.provider(m, f)))
 	}
 	return s.vm.freeze("module "+m.Name, t, func(key lua.LValue) string {
-		text := fmt.Sprintf("there is no function %s.%s", m.Name, key.String())
-		if near := binding.Nearest(key.String(), names); near != "" {
+		text := fmt.Sprintf("there is no function %s.%s", m.Name, named(key))
+		if near := binding.Nearest(named(key), names); near != "" {
 			text += fmt.Sprintf("; did you mean %q?", near)
 		}
 		return text
@@ -52,7 +52,11 @@ func (s *Script) provider(m *binding.Module, f binding.Function) lua.LGFunction 
 		if !ok {
 			raiseText(L, fmt.Sprintf("module %s is not open in this run; name it in a `require` line of the runbook", m.Name))
 		}
-		value, err := s.session.Gate.Do(contextOf(L), scopeOf(L), callOp(f, client, plain, args, site))
+		spend(L, callCost)
+		var value any
+		s.vm.outside(func() {
+			value, err = s.session.Gate.Do(contextOf(L), scopeOf(L), callOp(f, client, plain, args, site))
+		})
 		s.vm.Refill()
 		if err != nil {
 			s.values.raise(L, err, site)
