@@ -63,5 +63,5 @@ func escape(name string) string { return strings.ReplaceAll(name, "/", "∕") }
 
 // under tells whether key lies inside path.
 func under(key, path string) bool {
-	return path == "" || strings.HasPrefix(key, path+"/")
+	return path == "" || len(key) > len(path) && key[len(path)] == '/' && strings.HasPrefix(key, path)
 }
