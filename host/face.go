@@ -23,7 +23,6 @@ import (
 	"github.com/webhost-systems/drhost/host/reference"
 	"github.com/webhost-systems/drhost/host/report"
 	"github.com/webhost-systems/drhost/host/run"
-	"github.com/webhost-systems/drhost/host/sandbox"
 	"github.com/webhost-systems/drhost/host/terminal"
 )
 
@@ -279,7 +278,7 @@ func (h *Host) InputNames(file string) []string {
 	if err != nil {
 		return nil
 	}
-	script, err := sandbox.Load(sandbox.Options{Source: source, Catalog: h.Catalog, Std: h.std()})
+	script, err := h.load(h.bundle(source))
 	if err != nil {
 		return nil
 	}

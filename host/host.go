@@ -244,13 +244,17 @@ func closeAll(clients map[string]any) {
 	}
 }
 
-func (h *Host) std() map[string]sandbox.Source {
-	out := map[string]sandbox.Source{}
-	for name, text := range h.Std {
-		out[name] = sandbox.Source{File: name, Text: text}
+// scriptOptions are those that a script is loaded with.
+func (h *Host) scriptOptions(b bundle) sandbox.Options {
+	std := map[string]sandbox.Source{}
+	for name, text := range b.std {
+		std[name] = sandbox.Source{File: name, Text: text}
 	}
-	return out
+	return sandbox.Options{Source: b.Source, Catalog: h.Catalog, Std: std}
 }
+
+// load compiles a script with its std modules; nothing is called.
+func (h *Host) load(b bundle) (*sandbox.Script, error) { return sandbox.Load(h.scriptOptions(b)) }
 
 // readSource reads a Lua file and names it the way the operator did.
 func readSource(path string) (sandbox.Source, error) {

@@ -84,7 +84,9 @@ func endOf(ends []journal.Finished, changes int) journal.Finished {
 // news to another.
 func (h *Host) follow(ctx context.Context, s *prepared, o gate.Options, started journal.Started, way *plan.Way) (journal.Finished, error) {
 	var none journal.Finished
-	script, err := sandbox.Load(sandbox.Options{Source: s.source, Catalog: h.Catalog, Std: h.std(), Foresee: true})
+	options := h.scriptOptions(s.source)
+	options.Foresee = true
+	script, err := sandbox.Load(options)
 	if err != nil {
 		return none, Usage(err)
 	}
@@ -246,13 +248,13 @@ func (h *Host) follows(ctx context.Context, p *project, s *prepared, r Request) 
 	if err != nil {
 		return "", "", err
 	}
-	if now := hash(s.source); now != planned.SourceHash {
+	if now := hash(s.source.Source); now != planned.SourceHash {
 		sealed, err := unseal(p.store.Path(r.Plan), planned, planned.SourceHash)
 		if err != nil {
 			return "", "", journalError(err)
 		}
 		return "", "", Usage(fmt.Errorf("%s was edited since plan %s was made:\n%s\nmake a new plan with `drhost plan`, or run without --plan",
-			r.Runbook, r.Plan, difference(sealed, s.source, "the plan's")))
+			r.Runbook, r.Plan, difference(sealed, s.source.Source, "the plan's")))
 	}
 	if w := s.env.world; w != nil && planned.WorldStarted != "" && planned.WorldStarted != w.Started {
 		return "", "", Usage(fmt.Errorf("plan %s was made in another simulated world, which has ended since; make a new plan with `drhost plan`", r.Plan))

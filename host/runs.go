@@ -136,8 +136,17 @@ func (h *Host) verifySource(p *project, id string, records []journal.Record) err
 		if err != nil {
 			return journalError(err)
 		}
-		if _, err := unseal(p.store.Path(id), started, lastHash(started, records)); err != nil {
-			return journalError(err)
+		all, err := everSealed(started, records)
+		if err != nil {
+			return err
+		}
+		if started.Origin == "" { // older versions kept an edited script in place of the first
+			all = all[len(all)-1:]
+		}
+		for _, s := range all {
+			if _, err := h.unseal(p.store.Path(id), started, s); err != nil {
+				return journalError(err)
+			}
 		}
 	}
 	return nil
@@ -166,7 +175,7 @@ func (h *Host) List(folder string) ([]Listed, error) {
 			return nil, err
 		}
 		l := Listed{File: file}
-		script, err := sandbox.Load(sandbox.Options{Source: source, Catalog: h.Catalog, Std: h.std()})
+		script, err := h.load(h.bundle(source))
 		if err != nil {
 			l.Problem = err.Error()
 		} else {
@@ -204,7 +213,7 @@ func (h *Host) examine(source sandbox.Source) []check.Problem {
 	if HasErrors(problems) {
 		return problems
 	}
-	_, err := sandbox.Load(sandbox.Options{Source: source, Catalog: h.Catalog, Std: h.std()})
+	_, err := h.load(h.bundle(source))
 	if err == nil {
 		return problems
 	}

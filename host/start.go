@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -73,7 +72,7 @@ func (h *Host) Run(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := h.prepare(p, source, r.Env, r.Input)
+	s, err := h.prepare(p, h.bundle(source), r.Env, r.Input)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +90,7 @@ func (h *Host) Run(ctx context.Context, r Request) (*Result, error) {
 	if err := enoughSaid(r.BreakGlass); err != nil {
 		return nil, err
 	}
-	started := h.head(r, s, input)
+	started := h.head(p, r, s, input)
 	warning := ""
 	if r.Plan != "" {
 		started.Plan = r.Plan
@@ -104,7 +103,7 @@ func (h *Host) Run(ctx context.Context, r Request) (*Result, error) {
 		return nil, journalError(err)
 	}
 	defer log.Close()
-	if err := seal(p.store.Path(started.Run), source); err != nil {
+	if err := seal(p.store.Path(started.Run), s.source); err != nil {
 		return nil, journalError(err)
 	}
 	if r.Mode == policy.Plan {
@@ -132,7 +131,7 @@ func (p *project) create(ctx context.Context, started journal.Started) (journal.
 // prepared is a checked script with its environment open; nothing was called.
 type prepared struct {
 	script   *sandbox.Script
-	source   sandbox.Source
+	source   bundle
 	env      *environment
 	clients  map[string]any
 	modules  []string
@@ -143,11 +142,11 @@ type prepared struct {
 
 // prepare finds every mistake that can be found before a client is opened, and
 // then those of the environment. given are the inputs as they were typed.
-func (h *Host) prepare(p *project, source sandbox.Source, envName string, given map[string]string) (*prepared, error) {
+func (h *Host) prepare(p *project, source bundle, envName string, given map[string]string) (*prepared, error) {
 	if problems := h.checkSource(source); len(problems) > 0 {
 		return nil, Usage(&ProblemsError{problems})
 	}
-	script, err := sandbox.Load(sandbox.Options{Source: source, Catalog: h.Catalog, Std: h.std()})
+	script, err := h.load(source)
 	if err != nil {
 		return nil, Usage(err)
 	}
@@ -161,7 +160,7 @@ func (h *Host) prepare(p *project, source sandbox.Source, envName string, given 
 }
 
 // attach opens the environment for a script.
-func (h *Host) attach(p *project, script *sandbox.Script, source sandbox.Source, envName string) (*prepared, error) {
+func (h *Host) attach(p *project, script *sandbox.Script, source bundle, envName string) (*prepared, error) {
 	if envName == "" {
 		envName = p.config.DefaultEnv
 	}
@@ -169,7 +168,7 @@ func (h *Host) attach(p *project, script *sandbox.Script, source sandbox.Source,
 	if err != nil {
 		return nil, err
 	}
-	modules := check.Requires(source.Text, h.Std)
+	modules := check.Requires(source.Text, source.std)
 	if err := h.guard(p, env, modules); err != nil {
 		return nil, err
 	}
@@ -183,13 +182,13 @@ func (h *Host) attach(p *project, script *sandbox.Script, source sandbox.Source,
 		resolve: resolve, redactor: &h.redactor}, nil
 }
 
-func (h *Host) head(r Request, s *prepared, input map[string]any) journal.Started {
+func (h *Host) head(p *project, r Request, s *prepared, input map[string]any) journal.Started {
 	text := func(key string) string { v, _ := s.script.Head[key].(string); return v }
 	objective, _ := s.script.Head["objective"].(map[string]any)
 	target := func(key string) string { v, _ := objective[key].(string); return v }
 	now := h.Clock.Now()
 	started := journal.Started{Run: r.ID, Runbook: r.Runbook, Title: text("title"), Severity: text("severity"), Impact: text("impact"),
-		SourceHash: hash(s.source), Env: s.env.name, Mode: string(r.Mode), Drill: r.Drill, Operator: r.Name,
+		SourceHash: hash(s.source.Source), Origin: p.origin(r.Runbook), Libraries: s.source.libraries(), Env: s.env.name, Mode: string(r.Mode), Drill: r.Drill, Operator: r.Name,
 		DetectedAt: r.DetectedAt, RTO: target("rto"), RPO: target("rpo"), Version: h.Version}
 	// The script goes on with what the journal holds, here as everywhere.
 	for name, v := range input {
@@ -299,11 +298,6 @@ func writeReports(folder string, r *report.Run) error {
 	return nil
 }
 
-func hash(source sandbox.Source) string {
-	sum := sha256.Sum256(source.Text)
-	return hex.EncodeToString(sum[:])
-}
-
 var notInID = regexp.MustCompile(`[^a-z0-9]+`)
 
 // newRunID reads 20261123-0305-hetzner-failure-3f9a: it sorts by time and says
@@ -346,9 +340,11 @@ func (e *ProblemsError) Error() string {
 }
 
 // checkSource returns the errors in source; warnings do not stop a run.
-func (h *Host) checkSource(source sandbox.Source) []check.Problem {
+func (h *Host) checkSource(source bundle) []check.Problem {
 	var out []check.Problem
-	for _, p := range check.File(source.File, source.Text, h.checkOptions()) {
+	o := h.checkOptions()
+	o.Std = source.std
+	for _, p := range check.File(source.File, source.Text, o) {
 		if p.Severity == check.Error {
 			out = append(out, p)
 		}

@@ -184,7 +184,6 @@ func (a *app) run(cmd *cobra.Command, runbook, mode string, o *runOptions) error
 		return err
 	}
 	r.Runbook, r.Mode = runbook, host.Mode(mode)
-	r.Warn = func(text string) { fmt.Fprintf(view, "drhost: %s\n", text) }
 	if o.drill != "" {
 		r.Mode = host.Mode("drill")
 	}
@@ -229,6 +228,7 @@ func (a *app) request(o *runOptions) (host.Request, host.View, error) {
 		Erase: o.erase || host.IsTerminal(a.out) && !a.json}
 	operator, view, ask := a.host.Terminal(t)
 	r.Operator, r.Observe, r.Recall, r.AskInput = operator, view.Observe, view.Recall, ask
+	r.Warn = func(text string) { fmt.Fprintf(view, "drhost: %s\n", text) }
 	return r, view, nil
 }
 

@@ -66,6 +66,9 @@ func (g *Gate) carry(ctx, script context.Context, op Op, lost bool, out *journal
 				return settleErr
 			}
 			lost = false
+			if script.Err() != nil {
+				return givenUp(script, op, f)
+			}
 			if err == nil {
 				try-- // nothing was sent by this life yet
 				continue

@@ -169,14 +169,22 @@ func (g *Gate) Do(ctx context.Context, sc *Scope, op Op) (any, error) {
 	if out, ok := g.cursor.outcomes[key]; ok {
 		return g.replay(ctx, key, out, op)
 	}
-	if in, ok := g.pending[key]; ok && !same(in.Call, in.Args, op) {
+	in, sent := g.pending[key]
+	if sent && !same(in.Call, in.Args, op) {
 		return nil, diverged(key, in.Call, in.Args, in.Site, op)
 	}
-	if err := g.turn.awaitLive(ctx, key); err != nil {
+	waiting := ctx
+	if sent { // what has left is settled, also in a branch that is cancelled
+		waiting = context.WithoutCancel(ctx)
+	}
+	if err := g.turn.awaitLive(waiting, describeOp(op)); err != nil {
 		return nil, Stopped(ctx, err)
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil && !sent {
 		return nil, Stopped(ctx, err)
+	}
+	if err := g.unsettled(sc.Path, key, describeOp(op)); err != nil {
+		return nil, err
 	}
 	if err := g.Room(op.Site); err != nil {
 		return nil, err

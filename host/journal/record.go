@@ -65,12 +65,17 @@ func (s Site) String() string {
 
 // Started is the payload of run_started.
 type Started struct {
-	Run          string            `json:"run"`
-	Runbook      string            `json:"runbook"` // path as given
-	Title        string            `json:"title"`
-	Severity     string            `json:"severity,omitempty"`
-	Impact       string            `json:"impact,omitempty"`
-	SourceHash   string            `json:"source_hash"`
+	Run        string `json:"run"`
+	Runbook    string `json:"runbook"` // path as given
+	Title      string `json:"title"`
+	Severity   string `json:"severity,omitempty"`
+	Impact     string `json:"impact,omitempty"`
+	SourceHash string `json:"source_hash"`
+	// Origin is where the runbook lies: relative to the folder of drhost.toml
+	// when it is in it, so that a resume finds it from any folder.
+	Origin string `json:"origin,omitempty"`
+	// Libraries are the std modules that the runbook requires, by their hashes.
+	Libraries    map[string]string `json:"libraries,omitempty"`
 	Input        map[string]any    `json:"input"`
 	Env          string            `json:"env"`
 	World        string            `json:"world,omitempty"`         // name of the simulated world
@@ -188,9 +193,14 @@ type Change struct {
 	From  string   `json:"from"` // source hashes
 	To    string   `json:"to"`
 	Diff  string   `json:"diff"`
-	Step  string   `json:"step"` // the first step it touches
+	Step  string   `json:"step"` // the first step it touches; "": none
 	By    string   `json:"by"`
 	Files []string `json:"files"`
+	// Touches says, part by part, what is different and what that means for
+	// the run.
+	Touches []string `json:"touches,omitempty"`
+	// Libraries are those of the edited runbook, by their hashes.
+	Libraries map[string]string `json:"libraries,omitempty"`
 }
 
 // Holder is the payload of lease_taken.

@@ -63,6 +63,11 @@ func (e *Engine) enter(ctx context.Context, child *gate.Scope, spec Spec, fn Bod
 		return e.handBack(s, spec)
 	}
 	attempt, open := e.gate.Attempts(child.Path)
+	if attempt == 0 {
+		if err := e.gate.Begin(ctx, child.Path, spec.Form, spec.Title, spec.Site); err != nil {
+			return nil, err
+		}
+	}
 	if !open {
 		attempt++
 		if err := e.begin(child.Path, spec, journal.Step{Attempt: attempt}); err != nil {
