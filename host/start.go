@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -277,16 +278,24 @@ func begun(records []journal.Record) bool {
 	return false
 }
 
+// reportFile is one of the reports beside a journal.
+type reportFile struct {
+	name  string
+	write func(io.Writer, *report.Run) error
+}
+
+func reportFiles() []reportFile {
+	return []reportFile{{"report.md", report.Markdown}, {"report.json", report.JSON}}
+}
+
 func writeReports(folder string, r *report.Run) error {
-	for name, write := range map[string]func(*os.File) error{
-		"report.md":   func(f *os.File) error { return report.Markdown(f, r) },
-		"report.json": func(f *os.File) error { return report.JSON(f, r) },
-	} {
+	for _, kind := range reportFiles() {
+		name := kind.name
 		f, err := os.CreateTemp(folder, name+".*")
 		if err != nil {
 			return err
 		}
-		err = errors.Join(write(f), f.Close())
+		err = errors.Join(kind.write(f, r), f.Close())
 		if err == nil {
 			err = os.Rename(f.Name(), filepath.Join(folder, name))
 		}
