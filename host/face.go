@@ -23,6 +23,7 @@ import (
 	"github.com/webhost-systems/drhost/host/reference"
 	"github.com/webhost-systems/drhost/host/report"
 	"github.com/webhost-systems/drhost/host/run"
+	"github.com/webhost-systems/drhost/host/secret"
 	"github.com/webhost-systems/drhost/host/terminal"
 )
 
@@ -45,6 +46,10 @@ func New(modules []*binding.Module, std map[string][]byte, worlds Worlds, verbs 
 	}
 	return &Host{Catalog: catalog, Std: std, Worlds: worlds, WorldVerbs: verbs, Version: version, Clock: clock.System{}}, nil
 }
+
+// KeepOutOfCores keeps the credentials of this process out of what a crash
+// leaves behind.
+func KeepOutOfCores() error { return secret.KeepOutOfCores() }
 
 // Interruption is the cause with which a run's context is cancelled when a
 // person wants it to stop.

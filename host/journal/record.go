@@ -162,6 +162,8 @@ type Approval struct {
 	Asked string `json:"asked,omitempty"`
 	// Signing tells, when asked, that only signed answers count.
 	Signing bool `json:"signing,omitempty"`
+	// Until tells, when asked, the moment after which no answer counts.
+	Until *time.Time `json:"until,omitempty"`
 	// Signed proves the answer.
 	Signed *Signature `json:"signed,omitempty"`
 	// BreakGlass is the written justification of one person who went on
