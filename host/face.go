@@ -176,7 +176,16 @@ func ending(r *Result) string {
 		return ""
 	}
 	text := status + ": " + message
-	if status != "done" && r.Report.Mode == string(policy.Run) {
+	undo := r.Report.Undo
+	if undo != nil && undo.Status == "asked" { // nobody has consented, so it was not begun
+		undo = nil
+	}
+	switch {
+	case undo != nil && undo.Status == "done":
+		return fmt.Sprintf("undone: %s", undo.Message)
+	case undo != nil:
+		return fmt.Sprintf("%s\nto go on with taking it back: drhost undo %s", text, r.ID)
+	case status != "done" && r.Report.Mode == string(policy.Run):
 		text += fmt.Sprintf("\nto go on: drhost resume %s", r.ID)
 	}
 	return text
