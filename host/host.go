@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sort"
@@ -243,13 +244,17 @@ func closeAll(clients map[string]any) {
 	}
 }
 
-func (h *Host) std() map[string]sandbox.Source {
-	out := map[string]sandbox.Source{}
-	for name, text := range h.Std {
-		out[name] = sandbox.Source{File: name, Text: text}
+// scriptOptions are those that a script is loaded with.
+func (h *Host) scriptOptions(b bundle) sandbox.Options {
+	std := map[string]sandbox.Source{}
+	for name, text := range b.std {
+		std[name] = sandbox.Source{File: name, Text: text}
 	}
-	return out
+	return sandbox.Options{Source: b.Source, Catalog: h.Catalog, Std: std}
 }
+
+// load compiles a script with its std modules; nothing is called.
+func (h *Host) load(b bundle) (*sandbox.Script, error) { return sandbox.Load(h.scriptOptions(b)) }
 
 // readSource reads a Lua file and names it the way the operator did.
 func readSource(path string) (sandbox.Source, error) {
@@ -268,7 +273,7 @@ func readSource(path string) (sandbox.Source, error) {
 	case !info.Mode().IsRegular(): // reading a pipe would wait, and no Ctrl-C would end it
 		return sandbox.Source{}, Usage(fmt.Errorf("%s is no regular file; name a file that holds the runbook", path))
 	}
-	text, err := os.ReadFile(path)
+	text, err := readAtMost(path, largestSource)
 	if err != nil {
 		return sandbox.Source{}, Usage(err)
 	}
@@ -290,6 +295,20 @@ func noText(text []byte) string {
 		return "holds zero bytes: it is no text, or it is damaged"
 	}
 	return ""
+}
+
+// largestSource is more than any script may have: what is beyond it need not
+// be read to be refused.
+const largestSource = 1 << 20
+
+// readAtMost reads the beginning of a file.
+func readAtMost(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 func nearFile(path string) string {

@@ -199,6 +199,7 @@ func TestPredictTouchesNothing(t *testing.T) {
 // TestLostAnswers: the provider acted and its answer was lost; Settled finds
 // what was done, and says no where nothing was.
 func TestLostAnswers(t *testing.T) {
+	tried := map[string]bool{}
 	for _, c := range []struct {
 		name   string
 		args   data
@@ -211,6 +212,7 @@ func TestLostAnswers(t *testing.T) {
 		{"update_record", with(hobby, data{"from": "203.0.113.10"}), data{"content": "203.0.113.11"}, func(b *bench) { b.add("hobby", "A", "203.0.113.10") }},
 		{"delete_record", hobby, data{"content": "203.0.113.11"}, func(b *bench) { b.add("hobby", "A", "203.0.113.11") }},
 	} {
+		tried[c.name] = true
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
 			c.before(b)
@@ -229,6 +231,11 @@ func TestLostAnswers(t *testing.T) {
 			}
 			wantFields(t, s.Result, c.want)
 		})
+	}
+	for _, f := range Module().Functions {
+		if spec := f.Spec(); spec.Effect != binding.Reads && !tried[spec.Name] {
+			t.Errorf("nobody has tried what becomes of %s when its answer is lost", spec.Name)
+		}
 	}
 }
 

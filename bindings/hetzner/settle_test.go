@@ -253,3 +253,17 @@ func TestRescueThatIsArmedAlready(t *testing.T) {
 		t.Error("an armed rescue system has to be armed anew, with the right keys")
 	}
 }
+
+// TestEveryMutationIsTried: a function that changes something and is in no
+// test above would have its Settled taken on trust.
+func TestEveryMutationIsTried(t *testing.T) {
+	tried := map[string]bool{}
+	for _, m := range mutations(whole(t)) {
+		tried[m.name] = true
+	}
+	for _, f := range Module().Functions {
+		if spec := f.Spec(); spec.Effect != binding.Reads && !tried[spec.Name] {
+			t.Errorf("nobody has tried what becomes of %s when its answer is lost", spec.Name)
+		}
+	}
+}

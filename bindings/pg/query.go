@@ -108,7 +108,7 @@ var execute = binding.Func[*Client, executeArgs, Executed]{
 	Target:  "host",
 	Call:    (*Client).execute,
 	Predict: func(_ *Client, _ context.Context, a executeArgs) (Executed, error) {
-		return Executed{Command: binding.Planned("the server's answer")}, nil
+		return Executed{Command: binding.Planned("the server's answer"), Rows: binding.PlannedInteger}, nil
 	},
 	Settled: func(_ *Client, _ context.Context, a executeArgs) (binding.Settlement[Executed], error) {
 		return binding.Settlement[Executed]{Look: fmt.Sprintf("see in %s whether the statement took effect; it ran in one transaction, so it did wholly or not at all", a.Host)}, nil

@@ -2,9 +2,11 @@ package report
 
 import (
 	_ "embed"
+	"errors"
 	"html/template"
 	"io"
 	"path/filepath"
+	"strings"
 )
 
 //go:embed page.html
@@ -58,6 +60,20 @@ func (p htmlPage) Disturbed() bool {
 
 // Source is where the runbook that ran is kept.
 func (p htmlPage) Source() string { return filepath.Join("runs", p.ID, "source") }
+
+// PlanText is what a plan found, as a terminal shows it.
+func (p htmlPage) PlanText() (string, error) {
+	var out strings.Builder
+	err := errors.Join(PlanTree(&out, p.Plan, Style{Width: 100}), PlanSummary(&out, p.Run))
+	return out.String(), err
+}
+
+// DeviationText is how the run deviated from the plan that it follows.
+func (p htmlPage) DeviationText() (string, error) {
+	var out strings.Builder
+	err := Deviations(&out, p.Run)
+	return out.String(), err
+}
 
 type namedObjective struct {
 	Name string

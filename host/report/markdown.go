@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -15,10 +16,15 @@ func Markdown(w io.Writer, r *Run) error {
 	p.head()
 	p.objectives()
 	p.time()
-	if err := p.timeline(); err != nil {
+	if p.Plan != nil {
+		if err := p.planned(); err != nil {
+			return err
+		}
+	} else if err := p.timeline(); err != nil {
 		return err
 	}
 	p.changes()
+	p.deviations()
 	p.approvals()
 	p.evidence()
 	p.notes()
@@ -269,7 +275,14 @@ func (p page) events() {
 		p.say("- Interrupted at %s; taken over by %s on %s after %s.", stamp(i.From), prose(i.By), prose(i.Host), i.Lost)
 	}
 	for _, e := range p.Edits {
-		p.say("- The runbook was edited (%s) from step %q on, accepted by %s.", prose(strings.Join(e.Files, ", ")), e.Step, prose(e.By))
+		from := "outside of the steps"
+		if e.Step != "" {
+			from = "from step " + strconv.Quote(strings.Trim(e.Step, `"`)) + " on"
+		}
+		p.say("- The runbook was edited (%s) %s, accepted by %s.", prose(strings.Join(e.Files, ", ")), prose(from), prose(e.By))
+		for _, line := range e.Touches {
+			p.say("  - %s", prose(line))
+		}
 		if e.Diff != "" {
 			p.say("\n```diff\n%s\n```\n", strings.TrimRight(e.Diff, "\n"))
 		}

@@ -57,6 +57,11 @@ type Run struct {
 	Edits         []journal.Change   `json:"edits,omitempty"`
 	Repairs       []journal.Repair   `json:"repairs,omitempty"`
 	Undo          *Undo              `json:"undo,omitempty"`
+	Plan          *Planned           `json:"plan,omitempty"` // of a plan: what it found
+
+	Follows    string             `json:"follows_plan,omitempty"` // id of the plan that the run follows
+	Deviations []Deviation        `json:"deviations,omitempty"`
+	NotDone    []journal.PlanCall `json:"planned_not_done,omitempty"`
 
 	Records int    `json:"records"`
 	Head    string `json:"head"` // hash of the last record
@@ -112,6 +117,12 @@ type Objective struct {
 	Wall       Span   `json:"wall_s"`
 	Verdict    string `json:"verdict"` // met, missed, not measured, not reached, no target
 	Basis      string `json:"basis,omitempty"`
+}
+
+// Deviation is a change that the plan which the run follows does not have.
+type Deviation struct {
+	At time.Time `json:"at"`
+	journal.Deviation
 }
 
 // BreakGlass is where one person went on without the others, or past a halt.

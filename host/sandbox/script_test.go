@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,12 +33,17 @@ type boxArgs struct {
 	Wait time.Duration `lua:"wait" default:"1s" doc:"How long."`
 }
 
-type boxes struct{ calls []string }
+type boxes struct {
+	lock  sync.Mutex
+	calls []string
+}
 
 func testCatalog(t *testing.T) *binding.Catalog {
 	t.Helper()
 	open := func(c *boxes, _ context.Context, a boxArgs) (Box, error) {
+		c.lock.Lock()
 		c.calls = append(c.calls, "open "+a.Name+" "+a.Key.Reveal())
+		c.lock.Unlock()
 		if a.Name == "missing" {
 			return Box{}, fault.New(fault.NotFound, "there is no box %q", a.Name).WithHint("look in the cellar")
 		}

@@ -1,6 +1,7 @@
 // Package filestore keeps runs as folders of one machine:
 //
 //	<state>/runs/<run-id>/journal.jsonl   the chain, append-only
+//	<state>/runs/<run-id>/journal.head    how far the chain reaches at least
 //	<state>/runs/<run-id>/holder.json     who holds the run now
 //	<state>/runs/<run-id>/...             what others keep beside it
 //
@@ -106,8 +107,9 @@ func (s *Store) startFile(l *log) error {
 	if err := l.file.Sync(); err != nil {
 		return errors.Join(err, l.file.Close())
 	}
+	l.heads = openHead(s.Path(l.run))
 	if err := errors.Join(s.disk.SyncFolder(s.Path(l.run)), s.disk.SyncFolder(filepath.Dir(s.Path(l.run)))); err != nil {
-		return errors.Join(err, l.file.Close())
+		return errors.Join(err, l.file.Close(), l.closeHead())
 	}
 	return nil
 }
@@ -157,8 +159,9 @@ func (s *Store) takeOver(run string, by journal.Holder, lease *lease) (*log, err
 	if l.file, err = s.disk.Append(s.journal(run)); err != nil {
 		return nil, err
 	}
+	l.heads = openHead(s.Path(run))
 	if err := l.announce(by, tail); err != nil {
-		return nil, errors.Join(err, l.file.Close())
+		return nil, errors.Join(err, l.file.Close(), l.closeHead())
 	}
 	return l, nil
 }
@@ -192,17 +195,7 @@ func (s *Store) exists(run string) error {
 }
 
 func (s *Store) verify(run string) ([]journal.Record, journal.Tail, error) {
-	f, err := os.Open(s.journal(run))
-	if err != nil {
-		return nil, journal.Tail{}, err
-	}
-	defer f.Close() // read-only: nothing can be lost here
-	records, tail, err := journal.Verify(run, f)
-	var damaged *journal.DamagedError
-	if errors.As(err, &damaged) {
-		damaged.Path = s.journal(run)
-	}
-	return records, tail, err
+	return Verify(s.Path(run), run)
 }
 
 // List returns the ids of all runs by the time of their first record, the
