@@ -43,8 +43,10 @@ fuzz: lua
 	go run ./tests/luafuzz/cmd/luafuzz --programs $(PROGRAMS)
 
 # Every run and undo dies at every boundary around the journal and the wire, and goes on.
+# Then every runbook is planned under every fault of the world, and changes nothing.
 torture: postgres
 	go run ./tests/torture/cmd/torture
+	DRHOST_TORTURE=1 go test ./tests -count=1 -run TestPlanChangesNothing
 
 bench: postgres build
 	go run ./tests/bench
