@@ -20,7 +20,8 @@ type Durable struct {
 	Fresh   []string         `json:"fresh,omitempty"`   // files and folders whose folder was not synced
 }
 
-// lose takes away what was not synced. With torn, a part of it stays.
+// lose takes away what was not synced, the head of a journal among it. With
+// torn, a part of it stays.
 func (d Durable) lose(torn bool, seed int64) error {
 	random := rand.New(rand.NewPCG(uint64(seed), 0x746f726e))
 	for _, path := range slices.Sorted(maps.Keys(d.Synced)) {
@@ -30,6 +31,11 @@ func (d Durable) lose(torn bool, seed int64) error {
 		}
 		if err := os.Truncate(path, keep); err != nil && !os.IsNotExist(err) {
 			return err
+		}
+		if head := filepath.Join(filepath.Dir(path), "journal.head"); !torn {
+			if err := os.Remove(head); err != nil && !os.IsNotExist(err) {
+				return err
+			}
 		}
 	}
 	for _, path := range d.Fresh {
