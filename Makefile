@@ -3,9 +3,11 @@ SHELL := /bin/bash
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BUILD := CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)"
 FUZZ_TIME ?= 60s
+FUZZ_EACH ?= 10s
+FUZZ_LONG ?= 5m
 PROGRAMS ?= 100000
 
-.PHONY: build demo test race lint fuzz bench reference clean postgres lua hcloud age
+.PHONY: build demo test race lint attacks fuzz fuzz-go torture bench reference clean postgres lua hcloud age
 
 build:
 	$(BUILD) -o bin/drhost ./cmd/drhost
@@ -15,6 +17,7 @@ demo: postgres build
 
 test: postgres lua hcloud age lint
 	DRHOST_FUZZ_TIME=$(FUZZ_TIME) go test -timeout 12m ./...
+	$(MAKE) --no-print-directory fuzz-go FUZZ_EACH=$(FUZZ_EACH)
 	@if command -v gcc >/dev/null; then $(MAKE) --no-print-directory race; else echo "no gcc: the race detector is left out"; fi
 
 race:
@@ -24,8 +27,26 @@ lint:
 	@test -z "$$(gofmt -l cmd host bindings runbooks stdlib tests)" || { echo "gofmt would change:"; gofmt -l cmd host bindings runbooks stdlib tests; exit 1; }
 	go vet ./...
 
+# Every attack on the sandbox; make test runs a third of them.
+attacks:
+	DRHOST_ATTACKS=all go test ./tests/attacks -count=1 -v -run 'TestAttacks$$' | grep -E '^(---|FAIL|ok)|attacks;'
+
+# Loading of scripts, their check, the arguments of calls, the journal's chain.
+fuzz-go:
+	go test ./host/sandbox -run '^$$' -fuzz '^FuzzCompile$$' -fuzztime $(FUZZ_EACH)
+	go test ./host/check -run '^$$' -fuzz '^FuzzFile$$' -fuzztime $(FUZZ_EACH)
+	go test ./host/binding -run '^$$' -fuzz '^FuzzDecode$$' -fuzztime $(FUZZ_EACH)
+	go test ./host/journal -run '^$$' -fuzz '^FuzzVerify$$' -fuzztime $(FUZZ_EACH)
+
 fuzz: lua
+	$(MAKE) --no-print-directory fuzz-go FUZZ_EACH=$(FUZZ_LONG)
 	go run ./tests/luafuzz/cmd/luafuzz --programs $(PROGRAMS)
+
+# Every run and undo dies at every boundary around the journal and the wire, and goes on.
+# Then every runbook is planned under every fault of the world, and changes nothing.
+torture: postgres
+	go run ./tests/torture/cmd/torture
+	DRHOST_TORTURE=1 go test ./tests -count=1 -run TestPlanChangesNothing
 
 bench: postgres build
 	go run ./tests/bench

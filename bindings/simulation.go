@@ -92,7 +92,7 @@ func (s *Simulation) Verbs() []string { return WorldVerbs() }
 
 // WorldVerbs are what a simulated world understands: the faults, and questions.
 func WorldVerbs() []string {
-	return slices.Concat(world.FaultNames(), []string{"state", "requests", "inbox", "truth", "customer"})
+	return slices.Concat(world.FaultNames(), []string{"state", "requests", "commands", "inbox", "truth", "customer"})
 }
 
 // Do injects a fault or answers a question; args are plain data by name, the
@@ -104,6 +104,8 @@ func (s *Simulation) Do(name string, args map[string]any) (any, error) {
 		return plain(s.world.State())
 	case "requests":
 		return plain(s.world.Requests())
+	case "commands":
+		return plain(s.world.Commands())
 	case "inbox":
 		return plain(s.world.Inbox())
 	case "customer":

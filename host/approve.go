@@ -33,13 +33,14 @@ type ApproveRequest struct {
 
 // OpenQuestion is one that waits for signed answers.
 type OpenQuestion struct {
-	ID       string    `json:"id"`
-	Run      string    `json:"run"`
-	Text     string    `json:"text"`
-	Where    string    `json:"where"` // file:line
-	Needs    int       `json:"needs"`
-	Approved []string  `json:"approved,omitempty"` // by whom so far, as the run has counted
-	Asked    time.Time `json:"asked"`
+	ID       string     `json:"id"`
+	Run      string     `json:"run"`
+	Text     string     `json:"text"`
+	Where    string     `json:"where"` // file:line
+	Needs    int        `json:"needs"`
+	Approved []string   `json:"approved,omitempty"` // by whom so far, as the run has counted
+	Asked    time.Time  `json:"asked"`
+	Until    *time.Time `json:"until,omitempty"` // after it no answer counts
 
 	question approval.Question
 }
@@ -74,6 +75,9 @@ func (h *Host) Approve(ctx context.Context, start, id string, r ApproveRequest) 
 	q, err := p.openQuestion(ctx, id, r.Question)
 	if err != nil {
 		return nil, err
+	}
+	if q.Until != nil && h.Clock.Now().After(*q.Until) {
+		return nil, Usage(fmt.Errorf("the time to answer ran out at %s: %q; `drhost resume %s` asks again", q.Until.Local().Format(time.DateTime), q.Text, id))
 	}
 	key, done, err := signerFor(r, approvers)
 	if err != nil {
@@ -240,7 +244,7 @@ func openQuestions(run string, records []journal.Record) ([]OpenQuestion, error)
 
 func asOpen(run string, r journal.Record, a journal.Approval) OpenQuestion {
 	q := approval.Question{Run: run, Key: a.Call, Text: a.Text, Needs: a.Needs, Asked: r.Hash}
-	return OpenQuestion{ID: q.ID(), Run: run, Text: a.Text, Where: a.Site.String(), Needs: a.Needs, Asked: r.Time, question: q}
+	return OpenQuestion{ID: q.ID(), Run: run, Text: a.Text, Where: a.Site.String(), Needs: a.Needs, Asked: r.Time, Until: a.Until, question: q}
 }
 
 // VerifiedApproval is an answer whose signature was checked again.

@@ -160,10 +160,10 @@ func (h *Host) loadDrill(file string) (*sandbox.Script, sandbox.Source, *drill.D
 	if err != nil {
 		return nil, source, nil, err
 	}
-	if problems := h.checkSource(source); len(problems) > 0 {
+	if problems := h.checkSource(h.bundle(source)); len(problems) > 0 {
 		return nil, source, nil, Usage(&ProblemsError{problems})
 	}
-	script, err := sandbox.Load(sandbox.Options{Source: source, Catalog: h.Catalog, Std: h.std()})
+	script, err := h.load(h.bundle(source))
 	if err != nil {
 		return nil, source, nil, Usage(err)
 	}

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -22,7 +23,7 @@ import (
 	"github.com/webhost-systems/drhost/host/reference"
 	"github.com/webhost-systems/drhost/host/report"
 	"github.com/webhost-systems/drhost/host/run"
-	"github.com/webhost-systems/drhost/host/sandbox"
+	"github.com/webhost-systems/drhost/host/secret"
 	"github.com/webhost-systems/drhost/host/terminal"
 )
 
@@ -45,6 +46,10 @@ func New(modules []*binding.Module, std map[string][]byte, worlds Worlds, verbs 
 	}
 	return &Host{Catalog: catalog, Std: std, Worlds: worlds, WorldVerbs: verbs, Version: version, Clock: clock.System{}}, nil
 }
+
+// KeepOutOfCores keeps the credentials of this process out of what a crash
+// leaves behind.
+func KeepOutOfCores() error { return secret.KeepOutOfCores() }
 
 // Interruption is the cause with which a run's context is cancelled when a
 // person wants it to stop.
@@ -131,17 +136,17 @@ func (a *attended) Approve(ctx context.Context, q gate.Question) (gate.Answer, e
 
 // Summary prints a run's step tree, its objectives, and where the report lies.
 func (h *Host) Summary(w io.Writer, r *Result, color bool) error {
-	if err := report.Tree(w, r.Report, report.Style{Color: color}); err != nil {
+	if err := h.tree(w, r.Report, report.Style{Color: color}); err != nil {
 		return err
-	}
-	if r.Report.Mode == string(policy.Plan) {
-		fmt.Fprintf(w, "this is a plan: nothing was changed; a run would make the %d changes above, as far as can be told\n", len(r.Report.Changes))
 	}
 	for _, g := range r.Report.BreakGlass {
 		fmt.Fprintf(w, "BREAK-GLASS by %s: %s (gone past: %s)\n", g.By, g.Justification, g.What)
 	}
-	if text := ending(r); text != "" {
+	if text := ending(r); text != "" && r.Report.Plan == nil {
 		fmt.Fprintln(w, text)
+	}
+	if r.Report.Plan != nil && r.Report.Status == "done" {
+		fmt.Fprintf(w, "to run it: drhost run --plan %s\n", r.ID)
 	}
 	if r.Unwritten != nil {
 		_, err := fmt.Fprintf(w, "the report could not be written (%v); once that is mended, `drhost report %s` prints it from the journal\n", r.Unwritten, r.ID)
@@ -149,6 +154,14 @@ func (h *Host) Summary(w io.Writer, r *Result, color bool) error {
 	}
 	_, err := fmt.Fprintf(w, "report: %s\n", shortPath(filepath.Join(r.Folder, "report.md")))
 	return err
+}
+
+// tree prints what a run did, with how it deviated from its plan, or a plan.
+func (h *Host) tree(w io.Writer, r *report.Run, style report.Style) error {
+	if r.Plan == nil {
+		return errors.Join(report.Tree(w, r, style), report.Deviations(w, r))
+	}
+	return errors.Join(report.PlanTree(w, r.Plan, style), report.PlanSummary(w, r))
 }
 
 // ending says what became of a run, and how to go on with one that stopped. A
@@ -163,7 +176,16 @@ func ending(r *Result) string {
 		return ""
 	}
 	text := status + ": " + message
-	if status != "done" && r.Report.Mode == string(policy.Run) {
+	undo := r.Report.Undo
+	if undo != nil && undo.Status == "asked" { // nobody has consented, so it was not begun
+		undo = nil
+	}
+	switch {
+	case undo != nil && undo.Status == "done":
+		return fmt.Sprintf("undone: %s", undo.Message)
+	case undo != nil:
+		return fmt.Sprintf("%s\nto go on with taking it back: drhost undo %s", text, r.ID)
+	case status != "done" && r.Report.Mode == string(policy.Run):
 		text += fmt.Sprintf("\nto go on: drhost resume %s", r.ID)
 	}
 	return text
@@ -181,10 +203,13 @@ func shortPath(path string) string {
 	return path
 }
 
-// WriteReport prints the report as md or json.
+// WriteReport prints the report as html, md or json.
 func (h *Host) WriteReport(w io.Writer, r *Result, format string) error {
-	if format == "json" {
+	switch format {
+	case "json":
 		return report.JSON(w, r.Report)
+	case "html":
+		return report.HTML(w, r.Report)
 	}
 	return report.Markdown(w, r.Report)
 }
@@ -267,7 +292,7 @@ func (h *Host) InputNames(file string) []string {
 	if err != nil {
 		return nil
 	}
-	script, err := sandbox.Load(sandbox.Options{Source: source, Catalog: h.Catalog, Std: h.std()})
+	script, err := h.load(h.bundle(source))
 	if err != nil {
 		return nil
 	}

@@ -3,9 +3,11 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sort"
@@ -204,7 +206,8 @@ func (p *project) environment(name string, c clock.Clock) (*environment, error) 
 // found here, before anything is called.
 func (h *Host) clients(env *environment, modules []string, resolve binding.Resolver, dir string) (map[string]any, error) {
 	clients := map[string]any{}
-	var lacking []string
+	var lacking []string // each once, however many modules lack it
+	lackedBy := map[string][]string{}
 	for _, name := range modules {
 		client, err := h.Catalog.Module(name).Open(binding.Env{Name: env.name, Simulated: env.simulated,
 			Settings: env.settings[name], Net: env.net, Clock: env.clock, Secret: resolve, Dir: dir})
@@ -213,13 +216,20 @@ func (h *Host) clients(env *environment, modules []string, resolve binding.Resol
 			return nil, Usage(fmt.Errorf("denied: module %s: %w. Nothing was called", name, err))
 		}
 		if err != nil {
-			lacking = append(lacking, fmt.Sprintf("module %s: %s", name, fault.As(err).Message))
+			what := fault.As(err).Message
+			if lackedBy[what] == nil {
+				lacking = append(lacking, what)
+			}
+			lackedBy[what] = append(lackedBy[what], name)
 			continue
 		}
 		clients[name] = client
 	}
 	if len(lacking) > 0 {
 		closeAll(clients)
+		for i, what := range lacking {
+			lacking[i] = what + " (for " + strings.Join(lackedBy[what], " and ") + ")"
+		}
 		return nil, Usage(fmt.Errorf("environment %q lacks what the runbook needs: %s. Nothing was called. To try the runbook without any account, use `drhost drill runbooks/drills`",
 			env.name, strings.Join(lacking, "; ")))
 	}
@@ -234,37 +244,78 @@ func closeAll(clients map[string]any) {
 	}
 }
 
-func (h *Host) std() map[string]sandbox.Source {
-	out := map[string]sandbox.Source{}
-	for name, text := range h.Std {
-		out[name] = sandbox.Source{File: name, Text: text}
+// scriptOptions are those that a script is loaded with.
+func (h *Host) scriptOptions(b bundle) sandbox.Options {
+	std := map[string]sandbox.Source{}
+	for name, text := range b.std {
+		std[name] = sandbox.Source{File: name, Text: text}
 	}
-	return out
+	return sandbox.Options{Source: b.Source, Catalog: h.Catalog, Std: std}
 }
+
+// load compiles a script with its std modules; nothing is called.
+func (h *Host) load(b bundle) (*sandbox.Script, error) { return sandbox.Load(h.scriptOptions(b)) }
 
 // readSource reads a Lua file and names it the way the operator did.
 func readSource(path string) (sandbox.Source, error) {
-	text, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
+	info, err := os.Stat(path)
+	switch {
+	case path == "":
+		return sandbox.Source{}, Usage(errors.New("the name of the file is empty"))
+	case errors.Is(err, os.ErrNotExist):
 		return sandbox.Source{}, Usage(fmt.Errorf("there is no file %s%s", path, nearFile(path)))
-	}
-	if info, statErr := os.Stat(path); statErr == nil && info.IsDir() {
+	case err != nil:
+		return sandbox.Source{}, Usage(err)
+	case info.IsDir():
 		return sandbox.Source{}, Usage(fmt.Errorf("%s is a folder; name a file in it%s", path, nearFile(filepath.Join(path, "x"))))
-	}
-	if err == nil && filepath.Ext(path) != ".lua" {
+	case filepath.Ext(path) != ".lua":
 		return sandbox.Source{}, Usage(fmt.Errorf("%s is no Lua file: the names of runbooks and drills end in .lua", path))
+	case !info.Mode().IsRegular(): // reading a pipe would wait, and no Ctrl-C would end it
+		return sandbox.Source{}, Usage(fmt.Errorf("%s is no regular file; name a file that holds the runbook", path))
 	}
+	text, err := readAtMost(path, largestSource)
 	if err != nil {
 		return sandbox.Source{}, Usage(err)
 	}
+	if why := noText(text); why != "" {
+		return sandbox.Source{}, Usage(fmt.Errorf("%s %s", path, why))
+	}
 	return sandbox.Source{File: path, Text: text}, nil
+}
+
+// noText tells why text cannot be a script's, where the parser would only
+// complain of a byte.
+func noText(text []byte) string {
+	switch {
+	case bytes.HasPrefix(text, []byte("\xef\xbb\xbf")):
+		return "begins with a byte order mark; save it as UTF-8 without one"
+	case bytes.HasPrefix(text, []byte("\xff\xfe")), bytes.HasPrefix(text, []byte("\xfe\xff")):
+		return "is UTF-16; save it as UTF-8"
+	case bytes.IndexByte(text, 0) >= 0:
+		return "holds zero bytes: it is no text, or it is damaged"
+	}
+	return ""
+}
+
+// largestSource is more than any script may have: what is beyond it need not
+// be read to be refused.
+const largestSource = 1 << 20
+
+// readAtMost reads the beginning of a file.
+func readAtMost(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, most))
 }
 
 func nearFile(path string) string {
 	entries, _ := os.ReadDir(filepath.Dir(path))
 	var names []string
 	for _, e := range entries {
-		if strings.HasSuffix(e.Name(), ".lua") {
+		if strings.HasSuffix(e.Name(), ".lua") && e.Name() != filepath.Base(path) { // a dangling link is there, and leads nowhere
 			names = append(names, e.Name())
 		}
 	}

@@ -22,7 +22,11 @@ func (h *Host) Init(dir string) ([]string, error) {
 		return nil, err
 	}
 	for _, f := range files {
-		if _, err := os.Lstat(filepath.Join(dir, f.name)); !errors.Is(err, fs.ErrNotExist) {
+		_, err := os.Lstat(filepath.Join(dir, f.name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, Usage(err)
+		}
+		if err == nil {
 			return nil, Usage(fmt.Errorf("%s is there already; nothing was written", filepath.Join(dir, f.name)))
 		}
 	}
@@ -30,14 +34,25 @@ func (h *Host) Init(dir string) ([]string, error) {
 	for _, f := range files {
 		path := filepath.Join(dir, f.name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return written, Usage(err)
+			return nil, takenBack(written, err)
 		}
 		if err := os.WriteFile(path, f.text, 0o644); err != nil {
-			return written, Usage(err)
+			return nil, takenBack(append(written, path), err)
 		}
 		written = append(written, path)
 	}
 	return written, nil
+}
+
+// takenBack removes what was written before err, so that a second attempt does
+// not find half a folder in its way.
+func takenBack(written []string, err error) error {
+	for _, path := range written {
+		if removed := os.Remove(path); !errors.Is(removed, fs.ErrNotExist) {
+			err = errors.Join(err, removed)
+		}
+	}
+	return Usage(err)
 }
 
 type namedFile struct {

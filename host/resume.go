@@ -4,18 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 
-	"github.com/rogpeppe/go-internal/diff"
-
-	"github.com/webhost-systems/drhost/host/check"
-	"github.com/webhost-systems/drhost/host/gate"
 	"github.com/webhost-systems/drhost/host/journal"
 	"github.com/webhost-systems/drhost/host/policy"
-	"github.com/webhost-systems/drhost/host/run"
-	"github.com/webhost-systems/drhost/host/sandbox"
 )
 
 // Resume goes on with a run where it stopped, from the folder start.
@@ -53,8 +45,14 @@ func (h *Host) Resume(ctx context.Context, start, id string, r Request) (*Result
 		return nil, err
 	}
 	defer closeAll(s.clients)
+	if err := sameWorld(started, s.env.world); err != nil {
+		return nil, err
+	}
 	if r.Recall != nil {
 		r.Recall(log.Records())
+	}
+	if started.Input, err = inputToResume(s.script, started); err != nil {
+		return nil, err
 	}
 	return h.execute(ctx, p, s, log, started, r)
 }
@@ -115,94 +113,6 @@ func headOf(records []journal.Record) (started journal.Started, found bool, err 
 		}
 	}
 	return started, found, nil
-}
-
-// sourceToResume is the sealed script, or the edited one when the operator
-// agrees to go on with it.
-func (h *Host) sourceToResume(ctx context.Context, p *project, log journal.Log, started journal.Started, by string, r Request) (sandbox.Source, error) {
-	known := lastHash(started, log.Records())
-	sealed, err := unseal(p.store.Path(started.Run), started, known)
-	if err != nil {
-		return sealed, journalError(err)
-	}
-	now, err := os.ReadFile(started.Runbook)
-	edited := sandbox.Source{File: started.Runbook, Text: now}
-	if err != nil || hash(edited) == known {
-		return sealed, nil
-	}
-	changes := string(diff.Diff("the run's "+filepath.Base(started.Runbook), sealed.Text, started.Runbook, now))
-	step := firstStepTouched(sealed, edited)
-	q := gate.Question{Text: fmt.Sprintf("%s was edited since the run stopped:\n%s\nThe first step it touches: %s. Go on with the edited runbook?", started.Runbook, changes, step),
-		Choices: []string{"edited", "as it was", "stop"}}
-	answer, err := h.askAboutEdit(ctx, q, r)
-	if err != nil {
-		return sealed, err
-	}
-	if answer.Text == "as it was" {
-		return sealed, nil
-	}
-	if problems := h.checkSource(edited); len(problems) > 0 {
-		return sealed, Usage(&ProblemsError{problems})
-	}
-	if err := sealEdited(p.store.Path(started.Run), edited); err != nil {
-		return sealed, journalError(err)
-	}
-	change := journal.Change{From: known, To: hash(edited), Diff: changes, Step: step, By: by, Files: []string{started.Runbook}}
-	if _, err := log.Append(journal.SourceChanged, change, true); err != nil {
-		return sealed, journalError(err)
-	}
-	return edited, nil
-}
-
-func (h *Host) askAboutEdit(ctx context.Context, q gate.Question, r Request) (gate.Answer, error) {
-	answer := gate.Answer{}
-	err := error(gate.ErrNobody)
-	if u, ok := r.Operator.(*Unattended); ok && u.Yes {
-		return gate.Answer{Text: "edited", By: u.By}, nil
-	}
-	if r.Operator != nil {
-		answer, err = r.Operator.Choose(ctx, q)
-	}
-	if errors.Is(err, gate.ErrNobody) {
-		return answer, &Error{run.ExitWaits, fmt.Errorf("%s\nnobody is there to say; resume with a person present, with --yes to take the edited runbook, or restore the file", q.Text)}
-	}
-	if err == nil && answer.Text == "stop" {
-		err = &Error{run.ExitInterrupted, errors.New("stopped; the run can be resumed")}
-	}
-	return answer, err
-}
-
-func lastHash(started journal.Started, records []journal.Record) string {
-	known := started.SourceHash
-	for _, r := range records {
-		if r.Kind == journal.SourceChanged {
-			if c, err := journal.Decode[journal.Change](r); err == nil {
-				known = c.To
-			}
-		}
-	}
-	return known
-}
-
-// firstStepTouched is the step in which the two sources first differ.
-func firstStepTouched(before, after sandbox.Source) string {
-	line := 1
-	for i := 0; i < len(before.Text) && i < len(after.Text) && before.Text[i] == after.Text[i]; i++ {
-		if before.Text[i] == '\n' {
-			line++
-		}
-	}
-	titles, err := check.Titles(before.Text)
-	if err != nil {
-		return "unknown"
-	}
-	step := "none, the change is before the first step"
-	for _, t := range titles {
-		if t.Line <= line {
-			step = fmt.Sprintf("%q", t.Title)
-		}
-	}
-	return step
 }
 
 // findRun completes a run's id: "last" and unique beginnings serve as well.

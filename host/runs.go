@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"sort"
+	"strconv"
 	"strings"
 
 	"github.com/webhost-systems/drhost/host/check"
-	"github.com/webhost-systems/drhost/host/journal"
 	"github.com/webhost-systems/drhost/host/report"
 	"github.com/webhost-systems/drhost/host/sandbox"
 )
@@ -69,79 +68,6 @@ func (h *Host) Show(ctx context.Context, start, id string) (*Result, error) {
 	return &Result{ID: id, Folder: p.store.Path(id), Report: built}, nil
 }
 
-// Verified is what Verify found.
-type Verified struct {
-	ID      string `json:"id"`
-	Records int    `json:"records"`
-	Head    string `json:"head"` // hash of the last record
-	Torn    int    `json:"torn_bytes,omitempty"`
-	// Approvals are the signed answers; each signature holds.
-	Approvals []VerifiedApproval `json:"approvals,omitempty"`
-}
-
-// Verify checks the chain of a run and that the sealed source is the one the
-// journal names.
-func (h *Host) Verify(ctx context.Context, start, id string) (*Verified, error) {
-	p, err := h.open(start)
-	if err != nil {
-		return nil, err
-	}
-	if id, err = h.findRun(ctx, p, id); err != nil {
-		return nil, err
-	}
-	f, err := os.Open(filepath.Join(p.store.Path(id), "journal.jsonl"))
-	if err != nil {
-		return nil, journalError(err)
-	}
-	defer f.Close()
-	records, tail, err := journal.Verify(id, f)
-	if err != nil {
-		return nil, journalError(err)
-	}
-	v := &Verified{ID: id, Records: len(records), Torn: len(tail.Torn)}
-	if len(records) > 0 {
-		v.Head = records[len(records)-1].Hash
-	}
-	if v.Approvals, err = verifyApprovals(id, records, p.config.Signers()); err != nil {
-		return nil, journalError(fmt.Errorf("run %s: %w", id, err))
-	}
-	return v, h.verifySource(p, id, records)
-}
-
-// VerifiedText says what Verify found.
-func (h *Host) VerifiedText(w io.Writer, v *Verified) error {
-	if v.Records == 0 {
-		_, err := fmt.Fprintf(w, "%s holds no record: it died before it began\n", v.ID)
-		return err
-	}
-	_, err := fmt.Fprintf(w, "%s is whole: %d records, chained to %s\n", v.ID, v.Records, v.Head)
-	if err == nil && v.Torn > 0 {
-		_, err = fmt.Fprintf(w, "after them stand %d bytes of a line that was being written when the run died; a resume cuts them off\n", v.Torn)
-	}
-	for _, signed := range v.Approvals {
-		if err == nil {
-			_, err = fmt.Fprintf(w, "  %s\n", signed)
-		}
-	}
-	return err
-}
-
-func (h *Host) verifySource(p *project, id string, records []journal.Record) error {
-	for _, r := range records {
-		if r.Kind != journal.RunStarted {
-			continue
-		}
-		started, err := journal.Decode[journal.Started](r)
-		if err != nil {
-			return journalError(err)
-		}
-		if _, err := unseal(p.store.Path(id), started, lastHash(started, records)); err != nil {
-			return journalError(err)
-		}
-	}
-	return nil
-}
-
 // Listed is one runbook or drill in a folder.
 type Listed struct {
 	File     string         `json:"file"`
@@ -165,7 +91,7 @@ func (h *Host) List(folder string) ([]Listed, error) {
 			return nil, err
 		}
 		l := Listed{File: file}
-		script, err := sandbox.Load(sandbox.Options{Source: source, Catalog: h.Catalog, Std: h.std()})
+		script, err := h.load(h.bundle(source))
 		if err != nil {
 			l.Problem = err.Error()
 		} else {
@@ -183,14 +109,39 @@ func (h *Host) Check(paths []string) (files int, problems []check.Problem, err e
 	if err != nil {
 		return 0, nil, err
 	}
+	if len(found) == 0 {
+		return 0, nil, Usage(fmt.Errorf("there is no runbook and no drill in %s: nothing was checked", strings.Join(paths, ", ")))
+	}
 	for _, file := range found {
 		source, err := readSource(file)
 		if err != nil {
 			return 0, nil, err
 		}
-		problems = append(problems, check.File(file, source.Text, h.checkOptions())...)
+		problems = append(problems, h.examine(source)...)
 	}
 	return len(found), problems, nil
+}
+
+// examine analyses a script and, when it finds no error, loads it as a run
+// would: what only the compiler sees must not be found in an emergency.
+func (h *Host) examine(source sandbox.Source) []check.Problem {
+	problems := check.File(source.File, source.Text, h.checkOptions())
+	if HasErrors(problems) {
+		return problems
+	}
+	_, err := h.load(h.bundle(source))
+	if err == nil {
+		return problems
+	}
+	p := check.Problem{File: source.File, Line: 1, Code: "load", Severity: check.Error, Message: err.Error()}
+	if at, ok := strings.CutPrefix(p.Message, source.File+":"); ok {
+		if line, text, ok := strings.Cut(at, ": "); ok {
+			if n, err := strconv.Atoi(line); err == nil {
+				p.Line, p.Message = n, text
+			}
+		}
+	}
+	return append(problems, p)
 }
 
 // luaFiles are the scripts named by paths; in a folder, those in and under it
@@ -198,6 +149,9 @@ func (h *Host) Check(paths []string) (files int, problems []check.Problem, err e
 func luaFiles(paths []string) ([]string, error) {
 	var files []string
 	for _, path := range paths {
+		if path == "" {
+			return nil, Usage(errors.New("the name of the file is empty"))
+		}
 		info, err := os.Stat(path)
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, Usage(fmt.Errorf("there is no %s%s", path, nearFile(path)))

@@ -13,16 +13,16 @@ import (
 // sealed, but before the journal names it, still finds the one it named last.
 func TestSealBeforeTheJournalSpeaks(t *testing.T) {
 	folder := t.TempDir()
-	first := sandbox.Source{File: "runbooks/a.lua", Text: []byte("return 1\n")}
-	edited := sandbox.Source{File: "runbooks/a.lua", Text: []byte("return 2\n")}
-	started := journal.Started{Runbook: first.File, SourceHash: hash(first)}
+	first := bundle{Source: sandbox.Source{File: "runbooks/a.lua", Text: []byte("return 1\n")}}
+	edited := bundle{Source: sandbox.Source{File: "runbooks/a.lua", Text: []byte("return 2\n")}}
+	started := journal.Started{Runbook: first.File, SourceHash: hash(first.Source)}
 	for _, err := range []error{seal(folder, first), sealEdited(folder, edited)} {
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, want := range []sandbox.Source{first, edited} {
-		got, err := unseal(folder, started, hash(want))
+	for _, want := range []bundle{first, edited} {
+		got, err := unseal(folder, started, hash(want.Source))
 		if err != nil || string(got.Text) != string(want.Text) {
 			t.Errorf("unsealed %q, %v; want %q", got.Text, err, want.Text)
 		}
@@ -30,7 +30,7 @@ func TestSealBeforeTheJournalSpeaks(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(folder, "source", "a.lua"), []byte("return 3\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := unseal(folder, started, hash(first)); err == nil {
+	if _, err := unseal(folder, started, hash(first.Source)); err == nil {
 		t.Error("a script that was changed after the fact is unsealed")
 	}
 }
@@ -38,11 +38,11 @@ func TestSealBeforeTheJournalSpeaks(t *testing.T) {
 // TestUnsealOlder: older versions put an edited script in place of the first.
 func TestUnsealOlder(t *testing.T) {
 	folder := t.TempDir()
-	edited := sandbox.Source{File: "a.lua", Text: []byte("return 2\n")}
+	edited := bundle{Source: sandbox.Source{File: "a.lua", Text: []byte("return 2\n")}}
 	if err := seal(folder, edited); err != nil {
 		t.Fatal(err)
 	}
-	got, err := unseal(folder, journal.Started{Runbook: "a.lua", SourceHash: "0123456789abcdef"}, hash(edited))
+	got, err := unseal(folder, journal.Started{Runbook: "a.lua", SourceHash: "0123456789abcdef"}, hash(edited.Source))
 	if err != nil || string(got.Text) != string(edited.Text) {
 		t.Errorf("unsealed %q, %v", got.Text, err)
 	}

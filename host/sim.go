@@ -118,7 +118,7 @@ func (h *Host) Once(ctx context.Context, p *project, envName, call string, plain
 // session lets a drill's own functions act on its world, outside the run that
 // is being judged and without a journal.
 func (h *Host) session(p *project, script *sandbox.Script, source sandbox.Source, envName string, started journal.Started) (*prepared, error) {
-	s, err := h.attach(p, script, source, envName)
+	s, err := h.attach(p, script, h.bundle(source), envName)
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,10 @@ package host
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -39,7 +39,9 @@ type Request struct {
 	Name       string // who runs it; "": the user's name
 	YesDestroy bool
 	BreakGlass string // written justification of one person who goes on alone; "": none
+	Plan       string // id of the plan that the run follows; "": none
 	Observe    func(gate.Event)
+	Warn       func(text string)      // takes what a person should know before it begins; may be nil
 	Recall     func([]journal.Record) // takes what earlier lives journaled; may be nil
 }
 
@@ -56,6 +58,12 @@ type Result struct {
 
 // Run starts a run and executes it to its end.
 func (h *Host) Run(ctx context.Context, r Request) (*Result, error) {
+	if r.Plan != "" {
+		var err error
+		if r, err = h.adopt(ctx, filepath.Dir(r.Runbook), r); err != nil {
+			return nil, err
+		}
+	}
 	p, err := h.open(filepath.Dir(r.Runbook))
 	if err != nil {
 		return nil, err
@@ -65,7 +73,7 @@ func (h *Host) Run(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := h.prepare(p, source, r.Env, r.Input)
+	s, err := h.prepare(p, h.bundle(source), r.Env, r.Input)
 	if err != nil {
 		return nil, err
 	}
@@ -83,14 +91,27 @@ func (h *Host) Run(ctx context.Context, r Request) (*Result, error) {
 	if err := enoughSaid(r.BreakGlass); err != nil {
 		return nil, err
 	}
-	started := h.head(r, s, input)
+	started := h.head(p, r, s, input)
+	warning := ""
+	if r.Plan != "" {
+		started.Plan = r.Plan
+		if started.PlanHead, warning, err = h.follows(ctx, p, s, r); err != nil {
+			return nil, err
+		}
+	}
 	log, err := p.create(ctx, started)
 	if err != nil {
 		return nil, journalError(err)
 	}
 	defer log.Close()
-	if err := seal(p.store.Path(started.Run), source); err != nil {
+	if err := seal(p.store.Path(started.Run), s.source); err != nil {
 		return nil, journalError(err)
+	}
+	if r.Mode == policy.Plan {
+		return h.planned(ctx, p, s, log, started, r)
+	}
+	if warning != "" && r.Warn != nil {
+		r.Warn(warning)
 	}
 	return h.execute(ctx, p, s, log, started, r)
 }
@@ -111,20 +132,22 @@ func (p *project) create(ctx context.Context, started journal.Started) (journal.
 // prepared is a checked script with its environment open; nothing was called.
 type prepared struct {
 	script   *sandbox.Script
-	source   sandbox.Source
+	source   bundle
 	env      *environment
 	clients  map[string]any
+	modules  []string
+	dir      string // of the config
 	resolve  binding.Resolver
 	redactor *secret.Redactor
 }
 
 // prepare finds every mistake that can be found before a client is opened, and
 // then those of the environment. given are the inputs as they were typed.
-func (h *Host) prepare(p *project, source sandbox.Source, envName string, given map[string]string) (*prepared, error) {
+func (h *Host) prepare(p *project, source bundle, envName string, given map[string]string) (*prepared, error) {
 	if problems := h.checkSource(source); len(problems) > 0 {
 		return nil, Usage(&ProblemsError{problems})
 	}
-	script, err := sandbox.Load(sandbox.Options{Source: source, Catalog: h.Catalog, Std: h.std()})
+	script, err := h.load(source)
 	if err != nil {
 		return nil, Usage(err)
 	}
@@ -138,7 +161,7 @@ func (h *Host) prepare(p *project, source sandbox.Source, envName string, given 
 }
 
 // attach opens the environment for a script.
-func (h *Host) attach(p *project, script *sandbox.Script, source sandbox.Source, envName string) (*prepared, error) {
+func (h *Host) attach(p *project, script *sandbox.Script, source bundle, envName string) (*prepared, error) {
 	if envName == "" {
 		envName = p.config.DefaultEnv
 	}
@@ -146,7 +169,7 @@ func (h *Host) attach(p *project, script *sandbox.Script, source sandbox.Source,
 	if err != nil {
 		return nil, err
 	}
-	modules := check.Requires(source.Text, h.Std)
+	modules := check.Requires(source.Text, source.std)
 	if err := h.guard(p, env, modules); err != nil {
 		return nil, err
 	}
@@ -156,16 +179,17 @@ func (h *Host) attach(p *project, script *sandbox.Script, source sandbox.Source,
 	if err != nil {
 		return nil, err
 	}
-	return &prepared{script: script, source: source, env: env, clients: clients, resolve: resolve, redactor: &h.redactor}, nil
+	return &prepared{script: script, source: source, env: env, clients: clients, modules: modules, dir: p.config.Dir,
+		resolve: resolve, redactor: &h.redactor}, nil
 }
 
-func (h *Host) head(r Request, s *prepared, input map[string]any) journal.Started {
+func (h *Host) head(p *project, r Request, s *prepared, input map[string]any) journal.Started {
 	text := func(key string) string { v, _ := s.script.Head[key].(string); return v }
 	objective, _ := s.script.Head["objective"].(map[string]any)
 	target := func(key string) string { v, _ := objective[key].(string); return v }
 	now := h.Clock.Now()
 	started := journal.Started{Run: r.ID, Runbook: r.Runbook, Title: text("title"), Severity: text("severity"), Impact: text("impact"),
-		SourceHash: hash(s.source), Env: s.env.name, Mode: string(r.Mode), Drill: r.Drill, Operator: r.Name,
+		SourceHash: hash(s.source.Source), Origin: p.origin(r.Runbook), Libraries: s.source.libraries(), Env: s.env.name, Mode: string(r.Mode), Drill: r.Drill, Operator: r.Name,
 		DetectedAt: r.DetectedAt, RTO: target("rto"), RPO: target("rpo"), Version: h.Version}
 	// The script goes on with what the journal holds, here as everywhere.
 	for name, v := range input {
@@ -182,7 +206,7 @@ func (h *Host) head(r Request, s *prepared, input map[string]any) journal.Starte
 		started.DetectedAt = now
 	}
 	if s.env.world != nil {
-		started.World, started.Speed = s.env.world.Name, s.env.world.Speed
+		started.World, started.WorldStarted, started.Speed = s.env.world.Name, s.env.world.Started, s.env.world.Speed
 	}
 	return started
 }
@@ -194,6 +218,10 @@ func (h *Host) execute(ctx context.Context, p *project, s *prepared, log journal
 		r.Operator = &Unattended{}
 	}
 	o := h.gateOptions(p, s, log, started, r)
+	var err error
+	if o.Follow, err = p.followed(ctx, started, log.Records()); err != nil {
+		return nil, err
+	}
 	g, err := gate.New(o, log.Records())
 	if err != nil {
 		return nil, journalError(err)
@@ -250,16 +278,24 @@ func begun(records []journal.Record) bool {
 	return false
 }
 
+// reportFile is one of the reports beside a journal.
+type reportFile struct {
+	name  string
+	write func(io.Writer, *report.Run) error
+}
+
+func reportFiles() []reportFile {
+	return []reportFile{{"report.md", report.Markdown}, {"report.json", report.JSON}}
+}
+
 func writeReports(folder string, r *report.Run) error {
-	for name, write := range map[string]func(*os.File) error{
-		"report.md":   func(f *os.File) error { return report.Markdown(f, r) },
-		"report.json": func(f *os.File) error { return report.JSON(f, r) },
-	} {
+	for _, kind := range reportFiles() {
+		name := kind.name
 		f, err := os.CreateTemp(folder, name+".*")
 		if err != nil {
 			return err
 		}
-		err = errors.Join(write(f), f.Close())
+		err = errors.Join(kind.write(f, r), f.Close())
 		if err == nil {
 			err = os.Rename(f.Name(), filepath.Join(folder, name))
 		}
@@ -269,11 +305,6 @@ func writeReports(folder string, r *report.Run) error {
 		}
 	}
 	return nil
-}
-
-func hash(source sandbox.Source) string {
-	sum := sha256.Sum256(source.Text)
-	return hex.EncodeToString(sum[:])
 }
 
 var notInID = regexp.MustCompile(`[^a-z0-9]+`)
@@ -318,9 +349,11 @@ func (e *ProblemsError) Error() string {
 }
 
 // checkSource returns the errors in source; warnings do not stop a run.
-func (h *Host) checkSource(source sandbox.Source) []check.Problem {
+func (h *Host) checkSource(source bundle) []check.Problem {
 	var out []check.Problem
-	for _, p := range check.File(source.File, source.Text, h.checkOptions()) {
+	o := h.checkOptions()
+	o.Std = source.std
+	for _, p := range check.File(source.File, source.Text, o) {
 		if p.Severity == check.Error {
 			out = append(out, p)
 		}

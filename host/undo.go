@@ -51,6 +51,9 @@ func (h *Host) Undo(ctx context.Context, start, id string, r Request) (*Result, 
 	if r.Recall != nil {
 		r.Recall(log.Records())
 	}
+	if started.Input, err = inputToResume(s.script, started); err != nil {
+		return nil, err
+	}
 	end, err := h.undo(ctx, p, s, log, started, r)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/webhost-systems/drhost/host/journal"
 )
 
 // World is what a running simulated world tells of itself, in
@@ -16,6 +18,7 @@ type World struct {
 	Name        string                    `json:"name"`
 	PID         int                       `json:"pid"`
 	Speed       float64                   `json:"speed"`
+	Started     string                    `json:"started"`
 	Switchboard string                    `json:"switchboard"` // URL: where does an address lead?
 	Control     string                    `json:"control"`     // URL: faults, requests, state
 	Settings    map[string]map[string]any `json:"settings"`
@@ -78,6 +81,17 @@ func readWorld(state, name string) (*World, error) {
 // goneWorld says that the world of a drill went with its process.
 func goneWorld(name string) error {
 	return fmt.Errorf("the world of drill %s has ended together with the drill, and what the run did there is gone; hold the drill again. `drhost show %s` tells how far the run came", name, name)
+}
+
+// sameWorld refuses to go on in another simulated world than the run's: it
+// knows nothing of what the run did, and looks healthy where the first was
+// broken.
+func sameWorld(started journal.Started, w *World) error {
+	if w == nil || started.WorldStarted == "" || started.WorldStarted == w.Started {
+		return nil
+	}
+	return Usage(fmt.Errorf("run %s began in a simulated world that has ended, and what it did there is gone; the one that runs now is another. "+
+		"Break it with `drhost sim fault` and start a new run; `drhost show %s` tells how far this one came", started.Run, started.Run))
 }
 
 // publishWorld writes the description for other processes. It holds the

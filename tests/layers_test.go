@@ -30,7 +30,7 @@ var layers = [][]string{
 	{"host/fault", "host/clock", "host/words"},
 	{"host/secret", "host/approval", "host/lever"},
 	{"host/binding", "host/journal"},
-	{"host/policy", "host/config", "host/network", "host/report"},
+	{"host/policy", "host/config", "host/network", "host/report", "host/plan"},
 	{"host/gate"},
 	{"host/run"},
 	{"host/sandbox", "host/check", "host/reference", "host/terminal", "host/drill", "host/readiness", "host/comms"},

@@ -55,13 +55,15 @@ func TestUndo(t *testing.T) {
 		}
 	}
 	out = drhost(t, dir, 3, "undo", "last", "--yes", "--no-input")
-	if !strings.Contains(out, "delete the server hobby-1-replacement") || !strings.Contains(out, "--yes=destroys") {
+	if !strings.Contains(out, "delete the server hobby-1-replacement") || !strings.Contains(out, "--yes=destroys") || !strings.Contains(out, "to go on with taking it back: drhost undo ") {
 		t.Errorf("a deletion was not asked about:\n%s", out)
 	}
 	if out = drhost(t, dir, 2, "resume", "last"); !strings.Contains(out, "drhost undo") {
 		t.Errorf("resuming what is being taken back says %s", out)
 	}
-	drhost(t, dir, 0, "undo", "last", "--yes=destroys", "--no-input")
+	if out = drhost(t, dir, 0, "undo", "last", "--yes=destroys", "--no-input"); !strings.Contains(out, "undone: 4 steps undone") || strings.Contains(out, "to go on") {
+		t.Errorf("at its end the undo says\n%s", out)
+	}
 
 	if after := worldState(t, dir); after != before {
 		t.Errorf("the world is not what it was before the run:\n%s", unlike(before, after))

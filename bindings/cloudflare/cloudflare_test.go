@@ -46,7 +46,11 @@ func TestReads(t *testing.T) {
 	wantFields(t, got[0], data{"name": "hobby.webhost.systems", "content": "203.0.113.10", "ttl": 60, "proxied": false})
 	got = b.must("records", data{"zone": "webhost.systems", "name": "@"}).([]any)
 	wantFields(t, got[0], data{"type": "MX", "priority": 10})
-	_, err := b.call("zone", data{"name": "other.example"})
+	_, err := b.call("zone", data{"name": "webhost.system"})
+	if f := fault.As(err); !strings.Contains(f.Hint, `"webhost.systems"`) {
+		t.Errorf("hint %q", f.Hint)
+	}
+	_, err = b.call("zone", data{"name": "other.example"})
 	b.wantFault(err, fault.NotFound, fault.NotDone, false)
 }
 
@@ -195,6 +199,7 @@ func TestPredictTouchesNothing(t *testing.T) {
 // TestLostAnswers: the provider acted and its answer was lost; Settled finds
 // what was done, and says no where nothing was.
 func TestLostAnswers(t *testing.T) {
+	tried := map[string]bool{}
 	for _, c := range []struct {
 		name   string
 		args   data
@@ -207,6 +212,7 @@ func TestLostAnswers(t *testing.T) {
 		{"update_record", with(hobby, data{"from": "203.0.113.10"}), data{"content": "203.0.113.11"}, func(b *bench) { b.add("hobby", "A", "203.0.113.10") }},
 		{"delete_record", hobby, data{"content": "203.0.113.11"}, func(b *bench) { b.add("hobby", "A", "203.0.113.11") }},
 	} {
+		tried[c.name] = true
 		t.Run(c.name, func(t *testing.T) {
 			b := newBench(t)
 			c.before(b)
@@ -224,6 +230,38 @@ func TestLostAnswers(t *testing.T) {
 				t.Fatalf("after it landed: %v", s)
 			}
 			wantFields(t, s.Result, c.want)
+		})
+	}
+	for _, f := range Module().Functions {
+		if spec := f.Spec(); spec.Effect != binding.Reads && !tried[spec.Name] {
+			t.Errorf("nobody has tried what becomes of %s when its answer is lost", spec.Name)
+		}
+	}
+}
+
+// TestSettledWaitsForWhatIsUnderWay: what shows up only when it was looked for
+// once has landed; a no would have it sent twice.
+func TestSettledWaitsForWhatIsUnderWay(t *testing.T) {
+	for name, arrives := range map[string]func(*bench){
+		"set_record": func(b *bench) { b.add("hobby", "A", "203.0.113.11") },
+		"create_record": func(b *bench) {
+			b.add("hobby", "A", "203.0.113.11", func(r *cloudflaresim.Record) { r.Comment = "drhost run-7-call-3" })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			looks := 0
+			b.front.fail(func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+				if strings.HasSuffix(r.URL.Path, "/dns_records") {
+					if looks++; looks == 2 {
+						arrives(b)
+					}
+				}
+				return false
+			})
+			if s := b.settle(name, hobby); s.Landed != binding.Yes {
+				t.Errorf("after %d looks: %v", looks, s)
+			}
 		})
 	}
 }

@@ -31,7 +31,7 @@ var createRecord = binding.Func[*Client, createRecordArgs, Change]{
 	Target:  "name",
 	Call:    (*Client).createRecord,
 	Predict: (*Client).predictCreate,
-	Settled: (*Client).createSettled,
+	Settled: afterGrace((*Client).createSettled),
 }
 
 func (c *Client) createRecord(ctx context.Context, a createRecordArgs) (Change, error) {

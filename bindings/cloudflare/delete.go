@@ -35,7 +35,7 @@ var deleteRecord = binding.Func[*Client, deleteRecordArgs, Deleted]{
 	Target:  "name",
 	Call:    (*Client).deleteRecord,
 	Predict: (*Client).predictDelete,
-	Settled: (*Client).deleteSettled,
+	Settled: afterGrace((*Client).deleteSettled),
 }
 
 // doomed finds the one record that is meant.

@@ -129,7 +129,7 @@ func openWith(t *testing.T, set map[string]any, token string) (any, error) {
 	t.Helper()
 	transport := &http.Transport{}
 	t.Cleanup(transport.CloseIdleConnections)
-	return Module().Open(binding.Env{Name: "test", Settings: set, Net: network{transport}, Clock: clock.System{},
+	return Module().Open(binding.Env{Name: "test", Settings: set, Net: network{transport}, Clock: clock.Scaled{Factor: 1000},
 		Secret: func(ref string) (secret.Value, error) {
 			if ref != "env:CLOUDFLARE_API_TOKEN" {
 				return secret.Value{}, fmt.Errorf("asked for %s", ref)

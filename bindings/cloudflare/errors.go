@@ -61,8 +61,10 @@ func byStatus(r *refusal, message string) *fault.Fault {
 	switch {
 	case r.status == http.StatusUnauthorized || r.status == http.StatusForbidden:
 		f = fault.New(fault.Denied, "%s", message)
-	case r.status == http.StatusNotFound:
+	case r.status == http.StatusNotFound && !r.foreign: // only the API itself knows what there is not
 		f = fault.New(fault.NotFound, "%s", message)
+	case r.status == http.StatusNotFound:
+		f = fault.New(fault.Failed, "%s", message)
 	case r.status == http.StatusRequestTimeout || r.status == http.StatusGatewayTimeout || r.status == 524:
 		f = fault.New(fault.Timeout, "%s", message)
 	case r.status >= 500:

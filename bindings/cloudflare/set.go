@@ -32,7 +32,7 @@ var setRecord = binding.Func[*Client, setRecordArgs, Change]{
 	Target:  "name",
 	Call:    (*Client).setRecord,
 	Predict: (*Client).predictSet,
-	Settled: (*Client).setSettled,
+	Settled: afterGrace((*Client).setSettled),
 }
 
 func (c *Client) setRecord(ctx context.Context, a setRecordArgs) (Change, error) {

@@ -29,7 +29,7 @@ var updateRecord = binding.Func[*Client, updateRecordArgs, Change]{
 	Target:  "name",
 	Call:    (*Client).updateRecord,
 	Predict: (*Client).predictUpdate,
-	Settled: (*Client).updateSettled,
+	Settled: afterGrace((*Client).updateSettled),
 }
 
 func (a updateRecordArgs) asSet() setRecordArgs {

@@ -94,8 +94,24 @@ func (c *Client) zone(ctx context.Context, a zoneArgs) (Zone, error) {
 			return c.zones[name], nil
 		}
 	}
-	return Zone{}, fault.New(fault.NotFound, "there is no zone %s that this token may see", name).
-		WithOp("find zone %s", name).WithHint("cloudflare.zones {} lists those it may see")
+	f := fault.New(fault.NotFound, "there is no zone %s that this token may see", name).WithOp("find zone %s", name)
+	if near := c.zoneLike(ctx, name); near != "" {
+		return Zone{}, f.WithHint("did you mean %q?", near)
+	}
+	return Zone{}, f.WithHint("cloudflare.zones {} lists those it may see")
+}
+
+// zoneLike is the zone whose name comes nearest to name, or "".
+func (c *Client) zoneLike(ctx context.Context, name string) string {
+	found, err := c.api.ListZonesContext(ctx)
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, z := range found.Result {
+		names = append(names, plain(z.Name))
+	}
+	return binding.Nearest(name, names)
 }
 
 // known returns a zone, asking for it once.

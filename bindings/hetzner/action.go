@@ -135,6 +135,10 @@ func (c *Client) finish(ctx context.Context, b *budget, op string, actions ...*h
 		if a == nil {
 			return nil
 		}
+		if a.ID == 0 {
+			return fault.New(fault.Failed, "the answer names no action, and so is not what the API promises").WithOp("%s", op).
+				WithHint("check endpoint under [env.NAME.hetzner]")
+		}
 		pending[a.ID] = a.Status == hcloud.ActionStatusRunning
 		if !pending[a.ID] {
 			delete(pending, a.ID)

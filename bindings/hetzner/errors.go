@@ -94,7 +94,11 @@ func (c *Client) classify(err error) *fault.Fault {
 	case errors.As(err, &action):
 		return fromAction(action)
 	case errors.As(err, &foreign):
-		f := byStatus(foreign.status, foreign.Error()).WithHint("something between drhost and Hetzner answered; see https://status.hetzner.com")
+		f := byStatus(foreign.status, foreign.Error())
+		if f.Kind == fault.NotFound { // only the API itself knows what there is not
+			f.Kind = fault.Failed
+		}
+		f = f.WithHint("something between drhost and Hetzner answered: check endpoint under [env.NAME.hetzner], and see https://status.hetzner.com")
 		f.RetryAfter = retryAfter(c.clock, foreign.header)
 		return f
 	case errors.As(err, &argument):

@@ -81,7 +81,7 @@ func TestForeignAnswers(t *testing.T) {
 	}
 	post(504, "text/html")
 	wantSent(t, b.fails(fault.Timeout, "reboot", args), fault.Unclear, true)
-	for status, kind := range map[int]fault.Kind{404: fault.NotFound, 403: fault.Denied, 429: fault.RateLimited, 423: fault.Conflict, 409: fault.Conflict} {
+	for status, kind := range map[int]fault.Kind{404: fault.Failed, 403: fault.Denied, 429: fault.RateLimited, 423: fault.Conflict, 409: fault.Conflict} {
 		post(status, "text/html")
 		wantSent(t, b.fails(kind, "reboot", args), fault.NotDone, status == 429 || status == 423)
 	}
@@ -92,6 +92,15 @@ func TestForeignAnswers(t *testing.T) {
 	}
 	post(201, "application/json")
 	wantSent(t, b.fails(fault.Failed, "reboot", args), fault.Unclear, false)
+	b.hook(once(1, "POST", "/actions/reboot", func(w http.ResponseWriter) {
+		w.Header().Set("Content-Type", "application/json")
+		if _, err := w.Write([]byte("{}")); err != nil {
+			t.Log(err)
+		}
+	}), nil)
+	wantSent(t, b.fails(fault.Failed, "reboot", args), fault.Unclear, false)
+	b.hook(once(1, "GET", "/servers", page(404, "text/html")), nil)
+	b.fails(fault.Failed, "server", table{"name": "hobby-1"})
 }
 
 func TestRateLimitSaysWhenToComeBack(t *testing.T) {

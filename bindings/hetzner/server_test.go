@@ -121,6 +121,29 @@ func TestPowerIsIdempotent(t *testing.T) {
 	b.call("wait_status", table{"server": "hobby-1", "status": "off"})
 }
 
+func TestPowerCycle(t *testing.T) {
+	b := newBench(t)
+	b.addHobby()
+	for n := range 2 {
+		if out := b.call("power_cycle", table{"server": "hobby-1"}); out["status"] != "running" {
+			t.Fatalf("%v", out["status"])
+		}
+		if off, on := b.count("POST", "/actions/poweroff"), b.count("POST", "/actions/poweron"); off != 1+n || on != 1+n {
+			t.Fatalf("round %d: powered off %d times, on %d times", n, off, on)
+		}
+	}
+	// One whose start is refused for good is off, and the fault says so.
+	b.hook(once(1, "POST", "/actions/poweron", refuse(412, "resource_unavailable")), nil)
+	f := b.fails(fault.Exhausted, "power_cycle", table{"server": "hobby-1"})
+	wantSent(t, f, fault.Done, false)
+	contains(t, f.Hint, "hobby-1 is off now")
+	// Sent again, it does only what is missing.
+	b.call("power_cycle", table{"server": "hobby-1"})
+	if off := b.count("POST", "/actions/poweroff"); off != 3 {
+		t.Errorf("the power was cut %d times", off)
+	}
+}
+
 func TestShutdownOfAHungGuest(t *testing.T) {
 	b := newBench(t)
 	b.metal.hung[b.addHobby()] = true

@@ -39,6 +39,8 @@ func mutations(b *bench) []mutation {
 	return []mutation{
 		{"reboot", table{"server": "hobby-1"}, "/actions/reboot", "POST"},
 		{"reboot", table{"server": "hobby-1", "mode": "hard"}, "/actions/reset", "POST"},
+		{"reset", table{"server": "hobby-1"}, "/actions/reset", "POST"},
+		{"power_cycle", table{"server": "hobby-1"}, "/actions/poweron", "POST"},
 		{"rescue", table{"server": "hobby-1"}, "/actions/reset", "POST"},
 		{"rebuild", table{"server": "hobby-2", "image": "debian-12"}, "/actions/rebuild", "POST"},
 		{"snapshot", table{"server": "hobby-1", "description": "now"}, "/actions/create_image", "POST"},
@@ -100,7 +102,7 @@ func TestNeverReceived(t *testing.T) {
 		switch m.name {
 		case "poweron": // there has to be something to do
 			b.call("poweroff", table{"server": "hobby-1"})
-		case "poweroff":
+		case "poweroff", "shutdown": // a power cycle that was lost has left it off
 			b.call("poweron", table{"server": "hobby-1"})
 		case "assign_primary_ip":
 			b.call("unassign_primary_ip", table{"ip": b.sim.State().Servers["bare"].IPv4})
@@ -249,5 +251,19 @@ func TestRescueThatIsArmedAlready(t *testing.T) {
 	b.call("rescue", args)
 	if b.count("POST", "/actions/disable_rescue") != 1 || b.count("POST", "/actions/enable_rescue") != 2 {
 		t.Error("an armed rescue system has to be armed anew, with the right keys")
+	}
+}
+
+// TestEveryMutationIsTried: a function that changes something and is in no
+// test above would have its Settled taken on trust.
+func TestEveryMutationIsTried(t *testing.T) {
+	tried := map[string]bool{}
+	for _, m := range mutations(whole(t)) {
+		tried[m.name] = true
+	}
+	for _, f := range Module().Functions {
+		if spec := f.Spec(); spec.Effect != binding.Reads && !tried[spec.Name] {
+			t.Errorf("nobody has tried what becomes of %s when its answer is lost", spec.Name)
+		}
 	}
 }

@@ -106,7 +106,11 @@ func fromServer(pe *pgconn.PgError) *fault.Fault {
 	}
 	// Detail is left out on purpose: it quotes rows.
 	f.Sent = fault.NotDone
-	if pe.Severity == "FATAL" || pe.Severity == "PANIC" {
+	severity := pe.SeverityUnlocalized // the other one is in the server's language
+	if severity == "" {
+		severity = pe.Severity
+	}
+	if severity == "FATAL" || severity == "PANIC" {
 		f.Sent = fault.Unclear // the session ended; it may have been after the commit
 	}
 	return f

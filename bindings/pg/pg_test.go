@@ -41,6 +41,47 @@ func TestQueryGivesPlainData(t *testing.T) {
 	}
 }
 
+func TestQueryIsExactAboutNumbersAndGaps(t *testing.T) {
+	db := shared.fresh(t, "select 1")
+	got, err := call(t, client(t, nil, nil), "query", map[string]any{"host": shared.host(), "database": db,
+		"sql": `select '{"id": 9007199254740993, "list": [1, null, 2.5]}'::jsonb as doc, array[1,null,3] as gap, array[[1,2],[3,4]] as square,
+			$1::text as number_as_text, $2::float8 as half, $3::int8 as large, 2 = any($4::int[]) as member, $5::jsonb as table_as_json`,
+		"params": []any{17.0, 17.5, 9007199254740992.0, []any{1.0, 2.0}, map[string]any{"n": 17.0}}})
+	want := []any{map[string]any{"doc": map[string]any{"id": "9007199254740993", "list": []any{1.0, nil, 2.5}}, "gap": []any{1.0, nil, 3.0},
+		"square": "{{1,2},{3,4}}", "number_as_text": "17", "half": 17.5, "large": 9007199254740992.0, "member": true, "table_as_json": map[string]any{"n": 17.0}}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Fatalf("got  %v, %v\nwant %v", got, err, want)
+	}
+}
+
+func TestParametersThatDoNotFitAreInvalidAndNothingIsDone(t *testing.T) {
+	db := shared.fresh(t, "create table x (n int)")
+	for name, c := range map[string]struct {
+		sql    string
+		params []any
+		says   string
+	}{
+		"too few":       {"insert into x values ($1), ($2)", []any{1.0}, "takes 2 values in params, not 1"},
+		"too many":      {"insert into x values (1)", []any{1.0}, "takes 0 values in params, not 1"},
+		"a fraction":    {"insert into x values ($1)", []any{17.5}, "$1 is a number with a fraction, and a int4"},
+		"out of range":  {"insert into x values ($1)", []any{1e11}, "int4"},
+		"a wrong type":  {"insert into x values ($1)", []any{true}, "$1 is a boolean"},
+		"text, no int":  {"insert into x values ($1)", []any{"many"}, "invalid input syntax"},
+		"no such table": {"insert into y values ($1)", []any{1.0}, `"y" does not exist`},
+	} {
+		for _, function := range []string{"query", "execute"} {
+			_, err := call(t, client(t, nil, nil), function, map[string]any{"host": shared.host(), "database": db, "sql": c.sql, "params": c.params})
+			f := fault.As(err)
+			if (f.Kind != fault.Invalid && name != "no such table") || f.Transient || !strings.Contains(err.Error(), c.says) && function == "execute" {
+				t.Errorf("%s, %s: %s %v", name, function, f.Kind, err)
+			}
+			if function == "execute" && f.Sent != fault.NotDone {
+				t.Errorf("%s: %s is not certain to be undone: %v", name, function, err)
+			}
+		}
+	}
+}
+
 func TestQueryRefuses(t *testing.T) {
 	db := shared.fresh(t, "create table customers (id int); insert into customers select generate_series(1, 20)")
 	for _, c := range []struct {

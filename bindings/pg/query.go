@@ -27,7 +27,8 @@ type queryArgs struct {
 var query = binding.Func[*Client, queryArgs, []map[string]any]{
 	Name: "query", Effect: binding.Reads,
 	Doc: "Ask a database. The statement runs in a read-only transaction, so it cannot change data. " +
-		"Each row is a table by column name; a NULL is absent; numbers that do not fit a Lua number exactly come as text.",
+		"Each row is a table by column name; a NULL is absent, also inside arrays and JSON, where it leaves a gap; " +
+		"numbers that do not fit a Lua number exactly come as text.",
 	Raises:  []fault.Kind{fault.NotFound, fault.Denied, fault.Invalid, fault.Unavailable, fault.Timeout, fault.Exhausted},
 	Example: `pg.query { host = "203.0.113.10", database = "webhost_prod", sql = "select count(*) as n from customers where plan = $1", params = { "hobby" } }`,
 	Target:  "host",
@@ -37,7 +38,11 @@ var query = binding.Func[*Client, queryArgs, []map[string]any]{
 func (c *Client) query(ctx context.Context, a queryArgs) ([]map[string]any, error) {
 	var out []map[string]any
 	err := c.reading(ctx, a.Host, a.Database, a.Within, func(ctx context.Context, tx pgx.Tx) error {
-		arguments := append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, parameters(a.Params)...)
+		params := parameters(a.Params)
+		if err := fits(ctx, tx.Conn(), a.SQL, params); err != nil {
+			return err
+		}
+		arguments := append([]any{pgx.QueryResultFormats{pgx.TextFormatCode}}, params...)
 		rows, err := tx.Query(ctx, a.SQL, arguments...)
 		if err != nil {
 			return err
@@ -103,7 +108,7 @@ var execute = binding.Func[*Client, executeArgs, Executed]{
 	Target:  "host",
 	Call:    (*Client).execute,
 	Predict: func(_ *Client, _ context.Context, a executeArgs) (Executed, error) {
-		return Executed{Command: binding.Planned("the server's answer")}, nil
+		return Executed{Command: binding.Planned("the server's answer"), Rows: binding.PlannedInteger}, nil
 	},
 	Settled: func(_ *Client, _ context.Context, a executeArgs) (binding.Settlement[Executed], error) {
 		return binding.Settlement[Executed]{Look: fmt.Sprintf("see in %s whether the statement took effect; it ran in one transaction, so it did wholly or not at all", a.Host)}, nil
@@ -120,7 +125,11 @@ func (c *Client) execute(ctx context.Context, a executeArgs) (Executed, error) {
 	defer closeQuietly(ctx, conn)
 	op := "run a statement on " + a.Host
 	if len(a.Params) > 0 {
-		tag, err := conn.Exec(ctx, a.SQL, parameters(a.Params)...)
+		params := parameters(a.Params)
+		if err := fits(ctx, conn, a.SQL, params); err != nil {
+			return Executed{}, translate(err, op)
+		}
+		tag, err := conn.Exec(ctx, a.SQL, params...)
 		if err != nil {
 			return Executed{}, translate(err, op)
 		}

@@ -31,7 +31,7 @@ var terminateConnections = binding.Func[*Client, terminateArgs, Terminated]{
 	Call:    (*Client).terminateConnections,
 	Predict: func(c *Client, ctx context.Context, a terminateArgs) (Terminated, error) {
 		if binding.IsPlanned(a.Host) || binding.IsPlanned(a.Database) {
-			return Terminated{}, nil
+			return Terminated{Sessions: binding.PlannedInteger}, nil
 		}
 		n, err := c.sessions(ctx, a)
 		return Terminated{Sessions: n}, err

@@ -1,29 +1,107 @@
 package pg
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/webhost-systems/drhost/host/fault"
 )
 
-// parameters makes plain data fit for the driver: whole numbers become
-// integers, so that they fit integer columns.
+// numeral is a number of a script on its way to a column of any type: the
+// driver picks the form that the column takes, and a fraction is refused where
+// only whole numbers fit.
+type numeral float64
+
+// Int64Value implements pgtype.Int64Valuer.
+func (n numeral) Int64Value() (pgtype.Int8, error) {
+	if f := float64(n); f != math.Trunc(f) || math.Abs(f) > 1<<53 {
+		return pgtype.Int8{}, fmt.Errorf("%s is no whole number that is known exactly", n)
+	}
+	return pgtype.Int8{Int64: int64(n), Valid: true}, nil
+}
+
+// Float64Value implements pgtype.Float64Valuer.
+func (n numeral) Float64Value() (pgtype.Float8, error) {
+	return pgtype.Float8{Float64: float64(n), Valid: true}, nil
+}
+
+// TextValue implements pgtype.TextValuer.
+func (n numeral) TextValue() (pgtype.Text, error) {
+	return pgtype.Text{String: n.String(), Valid: true}, nil
+}
+
+func (n numeral) String() string { return strconv.FormatFloat(float64(n), 'f', -1, 64) }
+
+// parameters makes plain data fit for the driver.
 func parameters(plain []any) []any {
 	out := make([]any, len(plain))
 	for i, v := range plain {
-		if n, ok := v.(float64); ok && n == math.Trunc(n) && math.Abs(n) <= 1<<53 {
-			v = int64(n)
+		switch v := v.(type) {
+		case float64:
+			out[i] = numeral(v)
+		case []any:
+			out[i] = parameters(v)
+		default:
+			out[i] = v
 		}
-		out[i] = v
 	}
 	return out
+}
+
+// fits lets the server parse the statement and holds the parameters against
+// what it expects. Whatever fails here, nothing was executed.
+func fits(ctx context.Context, conn *pgx.Conn, sql string, params []any) error {
+	parsed, err := conn.Prepare(ctx, "", sql)
+	if err != nil {
+		return translate(err, "parse the statement").NothingDone()
+	}
+	if len(parsed.ParamOIDs) != len(params) {
+		return fault.New(fault.Invalid, "the statement takes %d values in params, not %d", len(parsed.ParamOIDs), len(params)).NothingDone()
+	}
+	types := conn.TypeMap()
+	for i, oid := range parsed.ParamOIDs {
+		if _, text := params[i].(string); text {
+			continue // the server reads it
+		}
+		if _, err := types.Encode(oid, types.FormatCodeForOID(oid), params[i], nil); err != nil {
+			return fault.New(fault.Invalid, "the value for $%d is a %s, and a %s is expected", i+1, kindOf(params[i]), typeName(types, oid)).
+				WithHint("give it as text, and say in the statement what it is: $%d::text::%s", i+1, typeName(types, oid)).NothingDone()
+		}
+	}
+	return nil
+}
+
+// kindOf names a value without showing it.
+func kindOf(v any) string {
+	switch v := v.(type) {
+	case numeral:
+		if float64(v) != math.Trunc(float64(v)) {
+			return "number with a fraction"
+		}
+		return "number"
+	case string:
+		return "text"
+	case bool:
+		return "boolean"
+	}
+	return "table"
+}
+
+func typeName(types *pgtype.Map, oid uint32) string {
+	if t, ok := types.TypeForOID(oid); ok {
+		return t.Name
+	}
+	return "value of type " + strconv.FormatUint(uint64(oid), 10)
 }
 
 // row turns one row in text format into a table by column name.
@@ -52,8 +130,7 @@ func value(types *pgtype.Map, oid uint32, raw []byte) any {
 	case pgtype.Int2OID, pgtype.Int4OID, pgtype.Int8OID, pgtype.OIDOID, pgtype.Float4OID, pgtype.Float8OID, pgtype.NumericOID:
 		return number(text)
 	case pgtype.JSONOID, pgtype.JSONBOID:
-		var v any
-		if json.Unmarshal(raw, &v) == nil {
+		if v, ok := document(raw); ok {
 			return v
 		}
 	case pgtype.TimestamptzOID:
@@ -92,8 +169,38 @@ func moment(layout, text string) any {
 	return at.UTC().Format(time.RFC3339Nano)
 }
 
+// document reads JSON, numbers as number does.
+func document(raw []byte) (any, bool) {
+	var v any
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	if d.Decode(&v) != nil {
+		return nil, false
+	}
+	return exact(v), true
+}
+
+func exact(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		return number(v.String())
+	case []any:
+		for i := range v {
+			v[i] = exact(v[i])
+		}
+	case map[string]any:
+		for k := range v {
+			v[k] = exact(v[k])
+		}
+	}
+	return v
+}
+
 // list reads an array of one dimension; others stay text.
 func list(types *pgtype.Map, element uint32, text string) any {
+	if strings.HasPrefix(text, "{{") || strings.HasPrefix(text, "[") {
+		return text // the driver would flatten it, and lose where it begins
+	}
 	var parts []*string
 	if err := types.Scan(pgtype.TextArrayOID, pgtype.TextFormatCode, []byte(text), &parts); err != nil {
 		return text

@@ -111,8 +111,12 @@ func compare(ctx context.Context, from, to side, source, target string, a syncAr
 		keep[e.rel] = true
 		old, exists := there[e.rel]
 		if exists && old.info.Mode().Type() != e.info.Mode().Type() {
-			if !a.Delete || e.rel == "" {
-				return d, fault.New(fault.Conflict, "%s is a %s in the source and a %s in the target", shownAs(e.rel), typeOf(e.info), typeOf(old.info)).
+			if e.rel == "" {
+				return d, fault.New(fault.Conflict, "the source is a %s and the target is a %s", typeOf(e.info), typeOf(old.info)).
+					WithHint("name in target the %s itself, as it is to be called there", typeOf(e.info))
+			}
+			if !a.Delete {
+				return d, fault.New(fault.Conflict, "%s is a %s in the source and a %s in the target", e.rel, typeOf(e.info), typeOf(old.info)).
 					WithHint("remove it, or use delete = true")
 			}
 			for _, rel := range under(present, e.rel) {
@@ -224,11 +228,4 @@ func typeOf(info os.FileInfo) string {
 		return "link"
 	}
 	return "file"
-}
-
-func shownAs(rel string) string {
-	if rel == "" {
-		return "the path itself"
-	}
-	return rel
 }

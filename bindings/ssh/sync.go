@@ -51,7 +51,8 @@ var syncTrees = binding.Func[*Client, syncArgs, Synced]{
 	},
 	Predict: func(c *Client, ctx context.Context, a syncArgs) (Synced, error) {
 		if binding.IsPlanned(a.Source) || binding.IsPlanned(a.Target) {
-			return Synced{}, nil
+			return Synced{Files: binding.PlannedInteger, Bytes: binding.PlannedInteger, Skipped: binding.PlannedInteger,
+				Deleted: binding.PlannedInteger, Ignored: binding.PlannedInteger}, nil
 		}
 		return c.sync(ctx, a, false)
 	},

@@ -189,6 +189,7 @@ func TestSyncFaults(t *testing.T) {
 	}{
 		{"no source", map[string]any{"source": "10.0.0.1:" + source + "/nowhere", "target": source}, fault.NotFound},
 		{"a file where a folder has to be", map[string]any{"source": source, "target": blocked + "/below"}, fault.Conflict},
+		{"a file for a folder", map[string]any{"source": source + "/a", "target": source, "delete": true}, fault.Conflict},
 		{"bad pattern", map[string]any{"source": source, "target": source, "exclude": []any{"["}}, fault.Invalid},
 		{"bad location", map[string]any{"source": "host:", "target": source}, fault.Invalid},
 		{"stranger", map[string]any{"source": source, "target": "203.0.113.77:/x"}, fault.Timeout},

@@ -90,7 +90,7 @@ var download = binding.Func[*Client, downloadArgs, Transferred]{
 	},
 	Predict: func(c *Client, _ context.Context, a downloadArgs) (Transferred, error) {
 		target, err := place(c.env.Dir, intoFolder(a.Target, a.Source))
-		return Transferred{Path: target, SHA256: binding.Planned("checksum of " + a.Source)}, err
+		return Transferred{Path: target, Bytes: binding.PlannedInteger, SHA256: binding.Planned("checksum of " + a.Source)}, err
 	},
 	Settled: func(*Client, context.Context, downloadArgs) (binding.Settlement[Transferred], error) {
 		return binding.Settlement[Transferred]{Landed: binding.No}, nil

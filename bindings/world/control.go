@@ -61,6 +61,26 @@ func (w *World) Inbox() []Message {
 	return append([]Message{}, w.inbox...)
 }
 
+// Commands returns those that came to machines by SSH, in the order in which
+// they began.
+func (w *World) Commands() []machine.Command {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return append([]machine.Command{}, w.ran...)
+}
+
+func (w *World) noteCommand(c machine.Command) (ended func(machine.Command)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := len(w.ran)
+	w.ran = append(w.ran, c)
+	return func(c machine.Command) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.ran[n] = c
+	}
+}
+
 // Truth returns what the customers of a live server know to be committed.
 func (w *World) Truth(server string) (machine.Truth, error) {
 	w.mu.Lock()

@@ -2,6 +2,7 @@ package world
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -92,14 +93,20 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // wait lets the request take the provider's latency, shortened by the speed;
-// the answer's header says what was cut off.
+// the answer's header says what was cut off. A mutation that was received is
+// carried out, whether its client still waits or not.
 func (g *gateway) wait(w http.ResponseWriter, r *http.Request, factor float64) bool {
 	latency := time.Duration(float64(g.latency) * factor)
 	short := time.Duration(float64(latency) / g.speed)
 	if cut := latency - short; cut > 0 {
 		w.Header().Set("Drhost-Cut", strconv.FormatFloat(cut.Seconds(), 'f', 6, 64))
 	}
-	return clock.System{}.Sleep(r.Context(), short) == nil
+	ctx := r.Context()
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		ctx = context.WithoutCancel(ctx)
+		*r = *r.WithContext(ctx)
+	}
+	return clock.System{}.Sleep(ctx, short) == nil
 }
 
 // fail answers a request that an API fault hits.

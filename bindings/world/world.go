@@ -65,6 +65,7 @@ type World struct {
 	mu      sync.Mutex
 	faults  []Fault
 	inbox   []Message
+	ran     []machine.Command
 	writers map[string]*machine.Writer
 
 	stopped  chan struct{} // closed by POST /stop
@@ -143,7 +144,7 @@ func (w *World) makeFolder(context.Context) error {
 }
 
 func (w *World) makeProviders(context.Context) (err error) {
-	w.rack, err = machine.New(machine.Options{Dir: filepath.Join(w.dir, "rack"), Clock: w.opt.Clock, Password: w.access.password})
+	w.rack, err = machine.New(machine.Options{Dir: filepath.Join(w.dir, "rack"), Clock: w.opt.Clock, Password: w.access.password, Runs: w.noteCommand})
 	if err != nil {
 		return err
 	}

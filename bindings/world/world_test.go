@@ -310,6 +310,10 @@ func output(x *tour, c *ssh.Client, command string) string {
 	if err != nil {
 		x.Fatalf("%s: %v: %s", command, err, text)
 	}
+	ran := x.Commands()
+	if last := ran[len(ran)-1]; last.Text != command || !last.Ended || last.Cut || last.Exit != 0 || last.Stdout != string(text) {
+		x.Errorf("of %q the world knows %+v", command, last)
+	}
 	return string(text)
 }
 

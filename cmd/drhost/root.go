@@ -41,6 +41,9 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 			code = host.ExitInternal
 		}
 	}()
+	if err := host.KeepOutOfCores(); err != nil { // no reason to leave a disaster alone
+		fmt.Fprintf(errOut, "drhost: %v; a crash may leave credentials on the disk\n", err)
+	}
 	h, err := host.New(bindings.Modules(), stdlib.Sources(), startWorld, bindings.WorldVerbs(), version)
 	if err != nil {
 		fmt.Fprintln(errOut, "drhost:", err)

@@ -22,6 +22,7 @@ type runOptions struct {
 	detectedAt string
 	operator   string
 	breakGlass string
+	plan       string
 	id         string // hidden: the id of a drill's run part
 	drill      string // hidden: the drill's title
 	answers    string // hidden: the drill's scripted operator, JSON
@@ -47,13 +48,29 @@ func newRun(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run RUNBOOK",
 		Short: "Recover: run a runbook",
+		Long: `Recover: run a runbook. With --plan it follows a plan that drhost plan has made:
+runbook, inputs and environment are the plan's and need not be given again, and
+others are refused, as is a runbook that was edited since. Every change that the
+plan does not have is reported while the run goes and in its report. Before one
+that destroys something a person is asked; unattended the run stops, resumable,
+with exit code 3, unless --yes=destroys has answered beforehand.`,
 		Example: `  drhost run runbooks/hetzner_failure.lua --input server=hobby-1
-  drhost run runbooks/hetzner_failure.lua --input server=hobby-1 --env sim --yes`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, args[0], "run", o) },
+  drhost run runbooks/hetzner_failure.lua --input server=hobby-1 --env sim --yes
+  drhost run --plan last`,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && o.plan != "" {
+				return nil
+			}
+			return cobra.ExactArgs(1)(cmd, args)
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.run(cmd, strings.Join(args, ""), "run", o)
+		},
 	}
 	o.flags(cmd.Flags(), true)
 	f := cmd.Flags()
+	f.StringVar(&o.plan, "plan", "", "follow this plan: report every deviation, and ask before one that destroys something")
+	cmd.RegisterFlagCompletionFunc("plan", a.completeRuns)
 	f.StringVar(&o.id, "run-id", "", "")
 	f.StringVar(&o.drill, "drill", "", "")
 	f.StringVar(&o.answers, "answers", "", "")
@@ -69,11 +86,17 @@ func newRun(a *app) *cobra.Command {
 func newPlan(a *app) *cobra.Command {
 	o := &runOptions{}
 	cmd := &cobra.Command{
-		Use:     "plan RUNBOOK",
-		Short:   "Say what a run would do: live reads, predicted writes",
-		Example: `  drhost plan runbooks/hetzner_failure.lua --input server=hobby-1 --env sim`,
-		Args:    cobra.ExactArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return a.run(cmd, args[0], "plan", o) },
+		Use:   "plan RUNBOOK",
+		Short: "Say what a run would do: live reads, predicted writes",
+		Long: `Say what a run would do, and do none of it. Reads are made, changes are
+predicted. Where the runbook goes on by what nobody can know yet, such as
+whether a reboot helps, both answers are followed. Values that only the run will
+know are marked ‹planned›. The plan is kept: drhost show prints it again, and
+drhost run --plan follows it and reports every deviation.`,
+		Example: `  drhost plan runbooks/hetzner_failure.lua --input server=hobby-1 --env sim
+  drhost run --plan last`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, args[0], "plan", o) },
 	}
 	o.flags(cmd.Flags(), true)
 	a.complete(cmd)
@@ -89,6 +112,9 @@ func newResume(a *app) *cobra.Command {
   drhost resume 20261123-0305-hetzner-failure-3f9a`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noneEmpty(cmd, "yes", "operator", "break-glass"); err != nil {
+				return err
+			}
 			r, view, err := a.request(o)
 			if err != nil {
 				return err
@@ -119,6 +145,9 @@ destroys something is asked about as in a run, or allowed by --yes=destroys.`,
   drhost undo last --yes=destroys --no-input`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := noneEmpty(cmd, "yes", "operator", "break-glass"); err != nil {
+				return err
+			}
 			r, view, err := a.request(o)
 			if err != nil {
 				return err
@@ -135,7 +164,21 @@ destroys something is asked about as in a run, or allowed by --yes=destroys.`,
 	return cmd
 }
 
+// noneEmpty refuses a flag whose value is empty: a script's unset variable
+// must not choose the default environment or the present moment.
+func noneEmpty(cmd *cobra.Command, names ...string) error {
+	for _, name := range names {
+		if f := cmd.Flags().Lookup(name); f != nil && f.Changed && f.Value.String() == "" {
+			return &usageError{fmt.Errorf("--%s is empty; leave it out or give it a value", name)}
+		}
+	}
+	return nil
+}
+
 func (a *app) run(cmd *cobra.Command, runbook, mode string, o *runOptions) error {
+	if err := noneEmpty(cmd, "env", "detected-at", "yes", "operator", "break-glass"); err != nil {
+		return err
+	}
 	r, view, err := a.request(o)
 	if err != nil {
 		return err
@@ -157,7 +200,7 @@ func (a *app) run(cmd *cobra.Command, runbook, mode string, o *runOptions) error
 // request turns flags into what the host needs, with a person to ask unless
 // there is none.
 func (a *app) request(o *runOptions) (host.Request, host.View, error) {
-	r := host.Request{ID: o.id, Drill: o.drill, Env: o.env, Name: o.operator, BreakGlass: o.breakGlass, YesDestroy: o.yes == "destroys", Input: map[string]string{}}
+	r := host.Request{ID: o.id, Plan: o.plan, Drill: o.drill, Env: o.env, Name: o.operator, BreakGlass: o.breakGlass, YesDestroy: o.yes == "destroys", Input: map[string]string{}}
 	if o.yes != "" && o.yes != "approvals" && o.yes != "destroys" {
 		return r, nil, &usageError{fmt.Errorf("--yes=%s: it is --yes or --yes=destroys", o.yes)}
 	}
@@ -165,6 +208,9 @@ func (a *app) request(o *runOptions) (host.Request, host.View, error) {
 		name, value, ok := strings.Cut(in, "=")
 		if !ok || name == "" {
 			return r, nil, &usageError{fmt.Errorf("--input %q: write name=value", in)}
+		}
+		if _, twice := r.Input[name]; twice {
+			return r, nil, &usageError{fmt.Errorf("--input %s is given twice; give it once", name)}
 		}
 		r.Input[name] = value
 	}
@@ -182,6 +228,7 @@ func (a *app) request(o *runOptions) (host.Request, host.View, error) {
 		Erase: o.erase || host.IsTerminal(a.out) && !a.json}
 	operator, view, ask := a.host.Terminal(t)
 	r.Operator, r.Observe, r.Recall, r.AskInput = operator, view.Observe, view.Recall, ask
+	r.Warn = func(text string) { fmt.Fprintf(view, "drhost: %s\n", text) }
 	return r, view, nil
 }
 
@@ -191,6 +238,9 @@ func (a *app) moment(text string) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		if at.Year() < 2000 {
+			return time.Time{}, fmt.Errorf("--detected-at %s: is the year right?", text)
+		}
 		if at.After(a.host.Clock.Now()) {
 			return time.Time{}, fmt.Errorf("--detected-at %s is still to come; it is the moment in which the disaster was noticed", text)
 		}

@@ -43,16 +43,17 @@ func newShow(a *app) *cobra.Command {
 func newReport(a *app) *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
-		Use:     "report RUN",
-		Short:   "Print a run's report, from its journal and nothing else",
-		Example: `  drhost report last --format md > report.md`,
-		Args:    cobra.ExactArgs(1),
+		Use:   "report RUN",
+		Short: "Print a run's report, from its journal and nothing else",
+		Example: `  drhost report last --format md > report.md
+  drhost report last --format html > report.html`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if a.json {
 				format = "json"
 			}
-			if format != "md" && format != "json" {
-				return &usageError{fmt.Errorf("--format %s: it is md or json", format)}
+			if format != "html" && format != "md" && format != "json" {
+				return &usageError{fmt.Errorf("--format %s: it is html, md or json", format)}
 			}
 			result, err := a.host.Show(cmd.Context(), ".", args[0])
 			if err != nil {
@@ -62,8 +63,8 @@ func newReport(a *app) *cobra.Command {
 		},
 		ValidArgsFunction: a.completeRuns,
 	}
-	cmd.Flags().StringVar(&format, "format", "md", "md or json")
-	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"md", "json"}, cobra.ShellCompDirectiveNoFileComp))
+	cmd.Flags().StringVar(&format, "format", "md", "html, md or json")
+	cmd.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"html", "md", "json"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 

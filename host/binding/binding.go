@@ -110,6 +110,9 @@ func sayValue(v any) string {
 		if _, hidden := v[secretKey]; hidden {
 			return secret.Mark
 		}
+		if what, _, planned := PlannedKind(v); planned {
+			return Planned(what)
+		}
 	}
 	text, err := json.Marshal(v)
 	if err != nil {

@@ -55,6 +55,12 @@ func (d decoder) value(v reflect.Value, t *Type, f *Field, plain any, path strin
 	if s, ok := plain.(string); ok && IsPlanned(s) && t.Kind != String && t.Kind != Any {
 		return nil // only a plan produces these; the zero value stands in
 	}
+	if what, _, planned := PlannedKind(plain); planned {
+		if t.Kind == String {
+			v.SetString(Planned(what))
+		}
+		return nil
+	}
 	switch t.Kind {
 	case Record:
 		return d.record(v, t, plain, path)
@@ -239,6 +245,9 @@ func number(v reflect.Value, t *Type, plain any, path string) error {
 	default:
 		return wrong(path, "a number", plain)
 	}
+	if math.IsNaN(n) || math.IsInf(n, 0) { // written as text: "nan"
+		return wrong(path, "a number", plain)
+	}
 	if t.Kind == Number {
 		v.SetFloat(n)
 		return nil
@@ -250,8 +259,14 @@ func number(v reflect.Value, t *Type, plain any, path string) error {
 		if n < 0 {
 			return wrong(path, "a whole number that is not negative", plain)
 		}
+		if v.OverflowUint(uint64(n)) {
+			return wrong(path, fmt.Sprintf("a whole number of at most %d bits", v.Type().Bits()), plain)
+		}
 		v.SetUint(uint64(n))
 		return nil
+	}
+	if v.OverflowInt(int64(n)) {
+		return wrong(path, fmt.Sprintf("a whole number of at most %d bits", v.Type().Bits()), plain)
 	}
 	v.SetInt(int64(n))
 	return nil

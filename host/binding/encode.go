@@ -60,6 +60,9 @@ func encode(v reflect.Value, t *Type) any {
 		if v.CanUint() {
 			return float64(v.Uint())
 		}
+		if v.Int() == PlannedInteger {
+			return PlannedValue(Integer, "number")
+		}
 		return float64(v.Int())
 	case List:
 		out := make([]any, v.Len())

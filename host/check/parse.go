@@ -8,10 +8,12 @@ import (
 
 	"github.com/yuin/gopher-lua/ast"
 	"github.com/yuin/gopher-lua/parse"
+
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // maxSource is what the sandbox compiles at most.
-const maxSource = 256 << 10
+const maxSource = words.MaxSource
 
 // parseSource returns the file's statements, or the one syntax error that the
 // parser found.

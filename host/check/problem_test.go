@@ -68,8 +68,8 @@ end }`
 		t.Fatal(err)
 	}
 	want := []check.TitleAt{
-		{"Helped", 1, "step", "First / Helped"}, {"First", 3, "step", "First"}, {"Both", 4, "parallel", "Both"},
-		{"Inner", 5, "step", "Both / a / Inner"}, {"All", 7, "each", "All"}, {"One", 7, "step", "All / <item> / One"},
+		{"Helped", 1, 1, "step", "First / Helped"}, {"First", 3, 3, "step", "First"}, {"Both", 4, 5, "parallel", "Both"},
+		{"Inner", 5, 5, "step", "Both / a / Inner"}, {"All", 7, 7, "each", "All"}, {"One", 7, 7, "step", "All / <item> / One"},
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got %v", got)

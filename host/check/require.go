@@ -81,6 +81,21 @@ func Requires(source []byte, std map[string][]byte) []string {
 	return out
 }
 
+// Libraries lists the std modules that a script requires, also through each
+// other, sorted.
+func Libraries(source []byte, std map[string][]byte) []string {
+	found := map[string]bool{}
+	requires(source, std, found)
+	var out []string
+	for name := range found {
+		if _, isStd := std[name]; isStd {
+			out = append(out, name)
+		}
+	}
+	sort.Strings(out)
+	return out
+}
+
 func requires(source []byte, std map[string][]byte, found map[string]bool) {
 	chunk, problem := parseSource("", source)
 	if problem != nil {

@@ -33,6 +33,17 @@ func (it *item) branch(name string, f *fn) {
 	}
 }
 
+// last is the line in which the functions of the item end that stand in it.
+func (it *item) last() int {
+	last := it.line
+	for _, b := range it.branches {
+		if b.fn != nil && b.fn.node.Line() >= it.line {
+			last = max(last, b.fn.node.LastLine())
+		}
+	}
+	return last
+}
+
 // beginItem adds the item of a word that holds steps, or is one.
 func (c *checker) beginItem(e *ast.FuncCallExpr, w *words.Word, placed map[string]ast.Expr, line int) *item {
 	it := &item{form: w.Name, line: line}
@@ -68,6 +79,7 @@ func (c *checker) titleArgument(w *words.Word, e ast.Expr, v value) {
 type TitleAt struct {
 	Title string
 	Line  int
+	Last  int    // line in which what it runs ends; Line when that stands elsewhere
 	Form  string // step | parallel | each
 	Path  string // of titles and branches, separated by " / "
 }
@@ -173,7 +185,7 @@ func (o *outliner) titled(it *item, path string, at, line int, stack []*fn) {
 		own = path + pathMark + it.title
 	}
 	if it.title != "" {
-		o.visit(TitleAt{Title: it.title, Line: it.line, Form: it.form, Path: own}, line, o.root)
+		o.visit(TitleAt{Title: it.title, Line: it.line, Last: it.last(), Form: it.form, Path: own}, line, o.root)
 	}
 	for _, b := range it.branches {
 		inner := own

@@ -97,7 +97,7 @@ var ErrExpired = errors.New("time ran out")
 
 // Poll calls try until it returns true, waiting every in between, for at most
 // within (in the clock's own time: real time plus what was cut). The first try
-// is immediate. It returns ErrExpired when time ran out, ctx.Err() when ctx is
+// is immediate, the last one is made when the time is over. It returns ErrExpired when time ran out, ctx.Err() when ctx is
 // done, and try's error as it is.
 func Poll(ctx context.Context, c Clock, within, every time.Duration, try func(context.Context) (bool, error)) error {
 	ctx, meter := WithMeter(ctx)
@@ -107,10 +107,11 @@ func Poll(ctx context.Context, c Clock, within, every time.Duration, try func(co
 		if err != nil || done {
 			return err
 		}
-		if c.Now().Sub(start)+meter.Total()+every > within {
+		left := within - c.Now().Sub(start) - meter.Total()
+		if left <= 0 {
 			return ErrExpired
 		}
-		if err := c.Sleep(ctx, every); err != nil {
+		if err := c.Sleep(ctx, min(every, left)); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -149,7 +150,7 @@ func Load(start string) (*Config, error) {
 		path := filepath.Join(at, File)
 		text, err := os.ReadFile(path)
 		if err == nil {
-			return parse(path, text)
+			return parse(path, bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))) // some editors begin with a byte order mark
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("read the configuration: %w", err)

@@ -62,13 +62,29 @@ func (c *Config) explain(err error) error {
 	var bad *toml.DecodeError
 	if errors.As(err, &bad) {
 		line, _ := bad.Position()
-		message := strings.TrimPrefix(bad.Error(), "toml: ")
+		message := inWords(strings.TrimPrefix(bad.Error(), "toml: "))
 		if key := strings.Join(bad.Key(), "."); key != "" {
 			message = key + ": " + message
 		}
 		return &Error{Path: c.Path, Line: line, Message: message}
 	}
 	return &Error{Path: c.Path, Message: strings.TrimPrefix(err.Error(), "toml: ")}
+}
+
+// inWords says for a person what the decoder says for a programmer.
+func inWords(message string) string {
+	_, kind, mismatch := strings.Cut(message, " into struct field ")
+	switch {
+	case mismatch && strings.HasSuffix(kind, "float64"), mismatch && strings.HasSuffix(kind, "int"):
+		return "must be a number"
+	case mismatch && strings.HasSuffix(kind, "type string"):
+		return "must be text in double quotes"
+	case mismatch && strings.Contains(kind, "type []"):
+		return "must be a list"
+	case strings.Contains(message, "at start of value"):
+		return message + `; text is written in double quotes`
+	}
+	return message
 }
 
 func (c *Config) unknownKey(e *toml.DecodeError) *Error {

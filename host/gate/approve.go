@@ -35,13 +35,17 @@ type Signatures interface {
 	// Answers returns the answers to q that are signed as they have to be, a
 	// person's once, and why others do not count.
 	Answers(q approval.Question) (answers []approval.Signed, refused []string)
+	// Check tells why an answer that was counted in an earlier life does not
+	// count any more; nil: it does.
+	Check(q approval.Question, s approval.Signed) error
 }
 
 // question is one that was put, with the consent it has got so far.
 type question struct {
-	journal.Approval          // as asked; Asked is set
-	given            []string // who approved
-	enough           bool     // somebody broke the glass: nobody else is needed
+	journal.Approval                    // as asked; Asked is set
+	given            []string           // who approved
+	answers          []journal.Approval // of earlier lives
+	enough           bool               // somebody broke the glass: nobody else is needed
 }
 
 // recall takes in a question or an answer of an earlier life.
@@ -58,6 +62,7 @@ func (c *cursor) recall(r journal.Record) error {
 	if q := c.asked[a.Call]; q != nil && a.Asked == q.Asked {
 		if !HasApproved(q.given, a.By) {
 			q.given = append(q.given, a.By)
+			q.answers = append(q.answers, a)
 		}
 		if a.Answer != approval.Approved {
 			delete(c.asked, a.Call)
@@ -70,7 +75,7 @@ func (c *cursor) recall(r journal.Record) error {
 // Approve asks the operator and journals question and answer; it is called
 // without the baton. A refusal is a Stop.
 func (g *Gate) Approve(ctx context.Context, key string, q Question, needs int) (Answer, error) {
-	asked, err := g.put(ctx, key, q, needs, false)
+	asked, err := g.put(ctx, key, q, needs, false, 0)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -83,9 +88,14 @@ func (g *Gate) Approve(ctx context.Context, key string, q Question, needs int) (
 // again. A refusal, and no answer in time, are a Stop.
 func (g *Gate) Gather(ctx context.Context, key string, q Question, needs int, within time.Duration) ([]string, error) {
 	signing := g.o.Signatures != nil
-	asked, err := g.earlier(ctx, key, q, needs, signing)
+	asked, err := g.standing(g.earlier(ctx, q, needs, signing), needs, within)
 	if err != nil {
 		return nil, err
+	}
+	if asked == nil {
+		if asked, err = g.put(ctx, key, q, needs, signing, within); err != nil {
+			return nil, err
+		}
 	}
 	if asked.enough || len(asked.given) >= needs {
 		return asked.given, nil
@@ -94,7 +104,7 @@ func (g *Gate) Gather(ctx context.Context, key string, q Question, needs int, wi
 		return g.breakGlass(asked)
 	}
 	late := &Stop{Why: Nobody}
-	ctx, stop := g.deadline(ctx, within, late)
+	ctx, stop := g.deadline(ctx, g.timeLeft(asked, within), late)
 	defer stop()
 	if signing {
 		err = g.collect(ctx, asked, needs, within)
@@ -102,28 +112,28 @@ func (g *Gate) Gather(ctx context.Context, key string, q Question, needs int, wi
 		err = g.askInTurn(ctx, asked, q, needs)
 	}
 	if errors.Is(err, late) {
-		return nil, g.unanswered(asked, needs, within)
+		return nil, g.nobodyAnswered(asked, needs, within)
 	}
 	return asked.given, err
 }
 
-// earlier is the question as an earlier life of the run has put it, or a new
-// one.
-func (g *Gate) earlier(ctx context.Context, key string, q Question, needs int, signing bool) (*question, error) {
+// earlier is the question as an earlier life of the run has put it; nil when
+// there was none like it.
+func (g *Gate) earlier(ctx context.Context, q Question, needs int, signing bool) *question {
 	call := callOf(ctx)
 	g.asking.Lock()
+	defer g.asking.Unlock()
 	old := g.cursor.asked[call]
 	delete(g.cursor.asked, call)
-	g.asking.Unlock()
 	if old != nil && old.Text == g.CleanText(q.Text) && old.Signing == signing && old.Needs == needs {
-		return old, nil
+		return old
 	}
-	return g.put(ctx, key, q, needs, signing)
+	return nil
 }
 
 // put journals a question.
-func (g *Gate) put(ctx context.Context, key string, q Question, needs int, signing bool) (*question, error) {
-	a := journal.Approval{Key: key, Text: g.CleanText(q.Text), Site: q.Site, Needs: needs, Call: callOf(ctx), Signing: signing}
+func (g *Gate) put(ctx context.Context, key string, q Question, needs int, signing bool, within time.Duration) (*question, error) {
+	a := journal.Approval{Key: key, Text: g.CleanText(q.Text), Site: q.Site, Needs: needs, Call: callOf(ctx), Signing: signing, Until: g.until(within)}
 	r, err := g.append(journal.ApprovalAsked, a, signing)
 	a.Asked, a.Signing = r.Hash, signing
 	return &question{Approval: a}, err
@@ -132,7 +142,7 @@ func (g *Gate) put(ctx context.Context, key string, q Question, needs int, signi
 // answer journals what was answered to asked.
 func (g *Gate) answer(asked *question, set func(*journal.Approval)) error {
 	a := asked.Approval
-	a.Signing = false
+	a.Signing, a.Until = false, nil
 	set(&a)
 	return g.Append(journal.ApprovalGiven, a, true)
 }
@@ -196,9 +206,8 @@ func (g *Gate) collect(ctx context.Context, asked *question, needs int, within t
 		return &Stop{Why: Nobody, Text: fmt.Sprintf("%s: %q needs %d different people, and drhost.toml names %d as [[approvers]]: %s",
 			asked.Site, asked.Text, needs, len(names), strings.Join(names, ", "))}
 	}
-	q := approval.Question{Run: g.o.Run, Key: asked.Call, Text: asked.Text, Needs: asked.Needs, Asked: asked.Asked}
 	for {
-		answers, refused := g.o.Signatures.Answers(q)
+		answers, refused := g.answers(asked)
 		if err := g.complain(asked, refused); err != nil {
 			return err
 		}
@@ -273,49 +282,4 @@ func (g *Gate) breakGlass(asked *question) ([]string, error) {
 		a.Answer, a.By, a.BreakGlass = approval.Approved, by, g.CleanText(g.o.Rules.BreakGlass)
 	})
 	return append(asked.given, by), err
-}
-
-// deadline ends ctx with cause when the time is over on the run's clock.
-func (g *Gate) deadline(ctx context.Context, within time.Duration, cause error) (context.Context, func()) {
-	if within <= 0 {
-		return ctx, func() {}
-	}
-	bounded, end := context.WithCancelCause(ctx)
-	// What people take is not shortened, so only a wait that ran out counts as
-	// cut: the timer gets no meter.
-	timer, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if g.o.Clock.Sleep(timer, within) == nil {
-			clock.Cut(ctx, within-time.Duration(float64(within)/g.o.Clock.Speed()))
-			end(cause)
-		}
-	}()
-	return bounded, func() { stop(); <-done; end(nil) }
-}
-
-// unanswered journals that the time ran out.
-func (g *Gate) unanswered(asked *question, needs int, within time.Duration) error {
-	if err := g.answer(asked, func(a *journal.Approval) { a.Answer = "unanswered" }); err != nil {
-		return err
-	}
-	text := fmt.Sprintf("%s: nobody answered within %s: %q", asked.Site, brief(within), asked.Text)
-	if len(asked.given) > 0 {
-		text = fmt.Sprintf("%s: only %s answered within %s, and %d people are needed: %q", asked.Site,
-			strings.Join(asked.given, ", "), brief(within), needs, asked.Text)
-	}
-	return &Stop{Why: Nobody, Text: text + "; resume asks again"}
-}
-
-// brief writes 10m, not 10m0s.
-func brief(d time.Duration) string {
-	text := d.String()
-	if strings.HasSuffix(text, "m0s") {
-		text = strings.TrimSuffix(text, "0s")
-	}
-	if strings.HasSuffix(text, "h0m") {
-		text = strings.TrimSuffix(text, "0m")
-	}
-	return text
 }

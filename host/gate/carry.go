@@ -66,6 +66,9 @@ func (g *Gate) carry(ctx, script context.Context, op Op, lost bool, out *journal
 				return settleErr
 			}
 			lost = false
+			if script.Err() != nil {
+				return givenUp(script, op, f)
+			}
 			if err == nil {
 				try-- // nothing was sent by this life yet
 				continue
@@ -199,6 +202,10 @@ func (g *Gate) askWhatHappened(ctx context.Context, op Op, why, look string, out
 
 // consent asks for what the policy does not simply allow.
 func (g *Gate) consent(ctx context.Context, key string, op Op) error {
+	unplanned, err := g.deviates(key, op)
+	if err != nil {
+		return err
+	}
 	d := policy.Decide(request(op), g.o.Rules)
 	switch d.Verdict {
 	case policy.Allow:
@@ -206,34 +213,12 @@ func (g *Gate) consent(ctx context.Context, key string, op Op) error {
 	case policy.Deny:
 		return &Stop{Why: Refused, Text: fmt.Sprintf("%s:%d: %q is not allowed: %s", op.Site.File, op.Site.Line, op.Says, d.Reason)}
 	}
+	if unplanned != "" {
+		d.Reason += "; it is NOT IN PLAN " + g.o.Follow.ID + ": " + unplanned
+	}
 	q := Question{Text: fmt.Sprintf("%s (%s)", op.Says, d.Reason), Type: d.Type, Site: op.Site, Destructive: true}
-	var err error
 	if turnErr := g.Wait(func() { _, err = g.Approve(ctx, key, q, 1) }); turnErr != nil {
 		return turnErr
 	}
 	return err
-}
-
-// plan answers without acting. A read whose arguments are only planned cannot
-// be made; it answers what a good result would look like.
-func (g *Gate) plan(ctx context.Context, key string, op Op) (any, error) {
-	out := journal.Outcome{Key: key, Call: op.Call, Effect: op.Effect.String(), Args: op.Args, Says: op.Says, Site: op.Site, Started: g.o.Clock.Now()}
-	g.turn.release()
-	var err error
-	switch {
-	case op.Effect == binding.Reads && !binding.HoldsPlanned(op.Args):
-		err = g.carry(ctx, ctx, op, false, &out)
-	case op.Predict != nil && op.Effect != binding.Reads:
-		out.Value, err = op.Predict(ctx)
-	case op.Result != nil:
-		out.Value = binding.PlannedResult(op.Result, op.Call)
-	}
-	if turnErr := g.turn.take(); turnErr != nil {
-		return nil, turnErr
-	}
-	if op.Effect != binding.Reads {
-		g.predicted++
-	}
-	out.Took = g.o.Clock.Now().Sub(out.Started).Seconds()
-	return g.conclude(ctx, out, op, err)
 }

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type cursor struct {
 	broken   map[string]string          // branches that ended badly -> how; they are replayed
 	asked    map[string]*question       // call key -> what was asked and is not settled
 	events   []string
+	began    map[string]int // path -> how many events there were when it was started
 }
 
 // How the end of a step and the start of a branch are named among the events;
@@ -28,6 +30,7 @@ type cursor struct {
 const (
 	stepEvent  = "step:"
 	startEvent = "start:"
+	dropped    = "" // was an event; the others keep their places while records are read
 )
 
 // eventKey is the path or call key that an event is about.
@@ -40,7 +43,7 @@ func newCursor(records []journal.Record) (*cursor, error) {
 	c := &cursor{outcomes: map[string]journal.Outcome{}, intents: map[string]journal.Intent{}, since: map[string]time.Time{},
 		steps: map[string]journal.Step{}, done: map[string]journal.Outcome{}, attempts: map[string]int{},
 		reopened: map[string]bool{}, notes: map[string]bool{}, branches: map[string]journal.Step{},
-		broken: map[string]string{}, asked: map[string]*question{}}
+		broken: map[string]string{}, asked: map[string]*question{}, began: map[string]int{}}
 	retried := failuresToRetry(records)
 	for i, r := range records {
 		switch r.Kind {
@@ -58,6 +61,12 @@ func newCursor(records []journal.Record) (*cursor, error) {
 				return nil, err
 			}
 			c.notes[n.Key] = true
+		case journal.DecisionMade:
+			d, err := journal.Decode[journal.Decision](r)
+			if err != nil {
+				return nil, err
+			}
+			c.notes[d.Key] = true // told once, as notes are
 		case journal.ApprovalAsked, journal.ApprovalGiven:
 			if err := c.recall(r); err != nil {
 				return nil, err
@@ -79,6 +88,7 @@ func newCursor(records []journal.Record) (*cursor, error) {
 			c.finish(s)
 		}
 	}
+	c.events = slices.DeleteFunc(c.events, func(e string) bool { return e == dropped })
 	return c, nil
 }
 
@@ -122,6 +132,7 @@ func (c *cursor) start(r journal.Record) error {
 		delete(c.branches, s.Path)
 		c.reopen(s.Path)
 	}
+	c.began[s.Path] = len(c.events)
 	if s.Form == "branch" {
 		c.events = append(c.events, startEvent+s.Path)
 	}
@@ -144,7 +155,8 @@ func failuresToRetry(records []journal.Record) map[int]bool {
 			ended = ended || last
 			continue
 		case journal.LeaseTaken, journal.Note, journal.ApprovalAsked, journal.TailRepaired,
-			journal.FaultInjected, journal.SourceChanged, journal.UndoStarted:
+			journal.FaultInjected, journal.SourceChanged, journal.UndoStarted,
+			journal.DecisionMade, journal.PlanDeviated:
 			continue
 		case journal.StepStarted:
 			if s, err := journal.Decode[journal.Step](records[i]); err == nil {
@@ -182,13 +194,12 @@ func (c *cursor) reopen(path string) {
 			delete(c.branches, branch)
 		}
 	}
-	kept := c.events[:0]
-	for _, e := range c.events {
+	for i, e := range c.events {
 		key := eventKey(e)
-		if !under(key, path) && key != path {
-			kept = append(kept, e)
+		if e == dropped || !under(key, path) && key != path {
 			continue
 		}
+		c.events[i] = dropped
 		if out, ok := c.outcomes[key]; ok && e == key {
 			if landed(out) {
 				c.done[key] = out
@@ -199,7 +210,6 @@ func (c *cursor) reopen(path string) {
 			delete(c.steps, key)
 		}
 	}
-	c.events = kept
 }
 
 func (c *cursor) beginAnew(path string) {
@@ -225,26 +235,24 @@ func (c *cursor) finish(s journal.Step) {
 		}
 		return
 	}
-	for branch := range c.branches {
-		if under(branch, s.Path) {
-			delete(c.branches, branch)
-		}
-	}
-	kept := c.events[:0]
-	for _, e := range c.events {
+	for i := c.began[s.Path]; i < len(c.events); i++ { // what is inside it came after its start
+		e := c.events[i]
 		key := eventKey(e)
-		if under(key, s.Path) || key == s.Path {
-			if out, ok := c.outcomes[key]; ok && landed(out) {
-				c.done[key] = out // should the step be tried again after all
-			}
-			delete(c.outcomes, key)
-			if e == stepEvent+key {
-				delete(c.steps, key)
-			}
+		if e == dropped || !under(key, s.Path) && key != s.Path {
 			continue
 		}
-		kept = append(kept, e)
+		c.events[i] = dropped
+		if out, ok := c.outcomes[key]; ok && landed(out) {
+			c.done[key] = out // should the step be tried again after all
+		}
+		delete(c.outcomes, key)
+		switch e {
+		case stepEvent + key:
+			delete(c.steps, key)
+		case startEvent + key:
+			delete(c.branches, key)
+		}
 	}
-	c.events = append(kept, stepEvent+s.Path)
+	c.events = append(c.events, stepEvent+s.Path)
 	c.steps[s.Path] = s
 }

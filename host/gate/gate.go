@@ -20,6 +20,7 @@ import (
 	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/journal"
+	"github.com/webhost-systems/drhost/host/plan"
 	"github.com/webhost-systems/drhost/host/policy"
 	"github.com/webhost-systems/drhost/host/secret"
 )
@@ -45,6 +46,10 @@ type Options struct {
 	By string
 	// Env is the environment's name, for messages; may be empty.
 	Env string
+	// Way is the way that a plan follows; what would be journaled goes there.
+	Way *plan.Way
+	// Follow is the plan that the run follows; nil: none.
+	Follow *plan.Follower
 	// Observe sees every record after it was appended, and the progress that
 	// long calls report. It must return quickly.
 	Observe func(Event)
@@ -76,11 +81,11 @@ type Gate struct {
 	succeeded map[string]journal.Outcome // mutations of this process, by key
 	pending   map[string]journal.Intent  // intents without an outcome
 	since     map[string]time.Time       // when they were recorded
-	predicted int
-	asking    sync.Mutex // guards what an earlier life asked: questions are put without the baton
+	asking    sync.Mutex                 // guards what an earlier life asked: questions are put without the baton
 	told      told
 	trail     *trail       // set while a run is retraced: nothing new is done
 	appended  atomic.Int64 // number of the last record that was appended
+	taken     taken        // by the journal so far
 }
 
 // Op is one call. Args are plain data. Exec, Predict and Settle run without
@@ -112,6 +117,9 @@ func New(o Options, records []journal.Record) (*Gate, error) {
 		return nil, err
 	}
 	g := &Gate{o: o, cursor: c, succeeded: map[string]journal.Outcome{}, pending: c.intents, since: c.since}
+	for _, r := range records {
+		g.taken.add(r)
+	}
 	g.turn = &turn{held: true, events: append([]string(nil), c.events...), stuck: g.stuck}
 	return g, nil
 }
@@ -119,13 +127,10 @@ func New(o Options, records []journal.Record) (*Gate, error) {
 // Mode is how the run is meant.
 func (g *Gate) Mode() policy.Mode { return g.o.Rules.Mode }
 
-// Predicted counts the mutations that a plan has predicted so far.
-func (g *Gate) Predicted() int { return g.predicted }
-
 // Append journals a record, without any secret in it, and shows it. A failed
 // append stops the run.
 func (g *Gate) Append(kind journal.Kind, payload any, sync bool) error {
-	if g.o.Log == nil {
+	if g.o.Log == nil && g.o.Way == nil {
 		return nil
 	}
 	_, err := g.append(kind, g.cleaned(payload), sync)
@@ -134,6 +139,10 @@ func (g *Gate) Append(kind journal.Kind, payload any, sync bool) error {
 
 // append is Append for a payload that is clean. It returns the record.
 func (g *Gate) append(kind journal.Kind, payload any, sync bool) (journal.Record, error) {
+	if g.o.Way != nil {
+		g.o.Way.Take(kind, payload)
+		return journal.Record{}, nil
+	}
 	if g.o.Log == nil {
 		return journal.Record{}, nil
 	}
@@ -141,6 +150,7 @@ func (g *Gate) append(kind journal.Kind, payload any, sync bool) (journal.Record
 	if err != nil {
 		return r, &Stop{Why: Unwritable, Text: fmt.Sprintf("the journal cannot be written: %v", err), Err: err}
 	}
+	g.taken.add(r)
 	g.appended.Store(r.Seq)
 	g.o.Observe(Event{Record: &r})
 	return r, nil
@@ -159,17 +169,28 @@ func (g *Gate) Do(ctx context.Context, sc *Scope, op Op) (any, error) {
 	if out, ok := g.cursor.outcomes[key]; ok {
 		return g.replay(ctx, key, out, op)
 	}
-	if in, ok := g.pending[key]; ok && !same(in.Call, in.Args, op) {
+	in, sent := g.pending[key]
+	if sent && !same(in.Call, in.Args, op) {
 		return nil, diverged(key, in.Call, in.Args, in.Site, op)
 	}
-	if err := g.turn.awaitLive(ctx, key); err != nil {
+	waiting := ctx
+	if sent { // what has left is settled, also in a branch that is cancelled
+		waiting = context.WithoutCancel(ctx)
+	}
+	if err := g.turn.awaitLive(waiting, describeOp(op)); err != nil {
 		return nil, Stopped(ctx, err)
 	}
-	if err := ctx.Err(); err != nil {
+	if err := ctx.Err(); err != nil && !sent {
 		return nil, Stopped(ctx, err)
+	}
+	if err := g.unsettled(sc.Path, key, describeOp(op)); err != nil {
+		return nil, err
+	}
+	if err := g.Room(op.Site); err != nil {
+		return nil, err
 	}
 	if g.o.Rules.Mode == policy.Plan {
-		return g.plan(ctx, key, op)
+		return g.plan(ctx, key, sc, op)
 	}
 	return g.live(ctx, key, op)
 }
@@ -276,6 +297,8 @@ func (g *Gate) conclude(ctx context.Context, out journal.Outcome, op Op, err err
 		if out.Fault == nil {
 			out.Args = op.Args
 			g.succeeded[out.Key] = out
+		} else if g.o.Follow != nil {
+			g.o.Follow.Failed(out.Key)
 		}
 	}
 	if err := ctx.Err(); err != nil && context.Cause(ctx) != context.DeadlineExceeded {

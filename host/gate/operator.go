@@ -121,6 +121,7 @@ const (
 	Retraced    StopReason = "retraced"    // what the journal holds was gone through, and nothing new is done
 	Chosen      StopReason = "chosen"      // the operator chose to stop
 	Held        StopReason = "held"        // a lever is down: `drhost halt`
+	Full        StopReason = "full"        // the run's journal holds as much as a run may record
 )
 
 func (s *Stop) Error() string { return s.Text }

@@ -225,38 +225,6 @@ func TestBreakGlassPassesHalt(t *testing.T) {
 	}
 }
 
-// desk is where signed answers lie.
-type desk struct {
-	mu      sync.Mutex
-	answers map[string]string // name -> answer
-	key     approvalKey
-	names   []string
-	refused []string
-	looks   int
-	late    map[string]string // come at the second look
-}
-
-type approvalKey interface {
-	sign(q approval.Question, name, answer string) approval.Signed
-}
-
-func (d *desk) Names() []string { return d.names }
-func (d *desk) Answers(q approval.Question) (out []approval.Signed, refused []string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.looks++; d.looks > 1 {
-		for name, answer := range d.late {
-			d.answers[name] = answer
-		}
-	}
-	for _, name := range d.names {
-		if answer := d.answers[name]; answer != "" {
-			out = append(out, d.key.sign(q, name, answer))
-		}
-	}
-	return out, d.refused
-}
-
 func gather(t *testing.T, g *gate.Gate, needs int, within time.Duration) ([]string, error) {
 	t.Helper()
 	v, err := g.Do(t.Context(), &gate.Scope{Path: "Agree"}, gate.Op{Call: gate.ApproveCall, Effect: binding.Reads, Says: "approve", People: true,
@@ -265,10 +233,6 @@ func gather(t *testing.T, g *gate.Gate, needs int, within time.Duration) ([]stri
 		}})
 	by, _ := v.([]string)
 	return by, err
-}
-
-func newDesk(t *testing.T) *desk {
-	return &desk{names: []string{"anna", "ben", "carl"}, answers: map[string]string{}, key: newSigner(t)}
 }
 
 func TestGatherSigned(t *testing.T) {

@@ -63,6 +63,12 @@ func (g *Gate) cleaned(payload any) any {
 	case journal.Injected:
 		p.Args = g.cleanArgs(p.Args)
 		return p
+	case journal.Decision:
+		p.Text, p.Choices = g.CleanText(p.Text), g.cleanList(p.Choices)
+		return p
+	case journal.Deviation:
+		p.Says, p.Why = g.CleanText(p.Says), g.CleanText(p.Why)
+		return p
 	case journal.Finished:
 		p.Message, p.Fault = g.CleanText(p.Message), g.CleanFault(p.Fault)
 		return p

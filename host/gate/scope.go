@@ -13,6 +13,7 @@ type Scope struct {
 	Step  string // path of the innermost step, for messages
 	count int
 	notes int
+	met   map[string]int // decisions of a form
 	used  map[string]bool
 }
 
@@ -39,7 +40,7 @@ func (s *Scope) Claim(name string) bool {
 
 // Restart makes the scope ready for another attempt of the same step.
 func (s *Scope) Restart() {
-	s.count, s.used = 0, nil
+	s.count, s.used, s.met = 0, nil, nil
 }
 
 func (s *Scope) next() string {
@@ -47,10 +48,20 @@ func (s *Scope) next() string {
 	return s.Path + "/" + strconv.Itoa(s.count)
 }
 
+// Decision names the next decision of a form made directly in s, in a run as in
+// the plan that it follows.
+func (s *Scope) Decision(form string) string {
+	if s.met == nil {
+		s.met = map[string]int{}
+	}
+	s.met[form]++
+	return s.Path + "/" + form + strconv.Itoa(s.met[form])
+}
+
 // escape keeps a title from looking like two path elements.
 func escape(name string) string { return strings.ReplaceAll(name, "/", "∕") }
 
 // under tells whether key lies inside path.
 func under(key, path string) bool {
-	return path == "" || strings.HasPrefix(key, path+"/")
+	return path == "" || len(key) > len(path) && key[len(path)] == '/' && strings.HasPrefix(key, path)
 }

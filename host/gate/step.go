@@ -3,11 +3,8 @@ package gate
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"strconv"
-	"strings"
 
-	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/journal"
 )
 
@@ -44,6 +41,9 @@ func (g *Gate) Note(sc *Scope, n journal.NoteText) error {
 	}
 	if g.trail != nil {
 		return nil
+	}
+	if err := g.Room(n.Site); err != nil {
+		return err
 	}
 	g.cursor.notes[n.Key] = true
 	return g.Append(journal.Note, n, false)
@@ -89,23 +89,6 @@ func (g *Gate) Again(path string) {
 	g.turn.drop(func(event string) bool { return under(eventKey(event), path) })
 }
 
-// Orphan returns a divergence when the journal holds calls or unsettled
-// mutations inside path that the script did not make.
-func (g *Gate) Orphan(path string) error {
-	for key, in := range g.pending {
-		if under(key, path) {
-			return &Stop{Why: Diverged, Text: fmt.Sprintf("%s:%d: the journal says that %q was sent from here and its outcome is unknown, but the script no longer makes this call; "+
-				"restore the line, or settle it by hand", in.Site.File, in.Site.Line, in.Says)}
-		}
-	}
-	for key, out := range g.cursor.outcomes {
-		if under(key, path) {
-			return g.orphaned(out)
-		}
-	}
-	return nil
-}
-
 // Finish ends the holding of the baton by a branch that is through.
 func (g *Gate) Finish() { g.turn.release() }
 
@@ -131,36 +114,6 @@ func (g *Gate) Rejoin(path string) (back func() error) {
 func (g *Gate) next(path string) func() error {
 	k := g.turn.enqueue(path)
 	return func() error { return <-k.ready }
-}
-
-func (g *Gate) stuck(next string, parked []string) error {
-	if out, ok := g.cursor.outcomes[next]; ok {
-		return g.orphaned(out)
-	}
-	return &Stop{Why: Diverged, Text: fmt.Sprintf("the journal says that the script came to %q here, but now it never does (waiting: %s); was it renamed or removed?",
-		eventKey(next), strings.Join(parked, ", "))}
-}
-
-func (g *Gate) orphaned(out journal.Outcome) error {
-	return &Stop{Why: Diverged, Text: fmt.Sprintf("%s:%d: the journal holds the outcome of %s (%s), a call the script no longer makes; restore it, or start a new run",
-		out.Site.File, out.Site.Line, describeCall(out.Call, out.Args), out.Key)}
-}
-
-func diverged(key, call string, args map[string]any, site journal.Site, op Op) error {
-	return &Stop{Why: Diverged, Err: fault.New(fault.Diverged, "call %s differs from the journal", key),
-		Text: fmt.Sprintf("the script changed inside a step that was under way: the journal holds %s made at %s:%d, the script now makes %s at %s:%d; restore the first, or start a new run",
-			describeCall(call, args), site.File, site.Line, describeCall(op.Call, op.Args), op.Site.File, op.Site.Line)}
-}
-
-func describeCall(call string, args map[string]any) string {
-	text, err := json.Marshal(args)
-	if err != nil || len(args) == 0 {
-		return call
-	}
-	if len(text) > 160 {
-		text = append(text[:157], "..."...)
-	}
-	return call + string(text)
 }
 
 func decodeJSON(raw json.RawMessage) any {

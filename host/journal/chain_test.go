@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -130,6 +131,34 @@ func TestChainLies(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// TestParseAgreesWithJSON: what is read in one pass is what JSON says, and all
+// that is written is read so.
+func TestParseAgreesWithJSON(t *testing.T) {
+	records, text := sealed(t, "run-1", 3)
+	for i, line := range bytes.Split(bytes.TrimSpace(text), []byte("\n")) {
+		var want Record
+		if err := json.Unmarshal(line, &want); err != nil {
+			t.Fatal(err)
+		}
+		got, ok := parse(line)
+		if !ok || !reflect.DeepEqual(got, want) || !reflect.DeepEqual(got, records[i]) {
+			t.Errorf("got %+v, %v\nwant %+v", got, ok, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add([]byte(`{"seq":1,"time":"2026-02-28T03:00:00Z","epoch":1,"kind":"note","payload":{},"prev":"` + strings.Repeat("0", 64) + `","hash":"` + strings.Repeat("0", 64) + `"}`))
+	f.Fuzz(func(t *testing.T, line []byte) {
+		got, ok := parse(line)
+		var want Record
+		if err := json.Unmarshal(line, &want); ok && (err != nil || !got.Time.Equal(want.Time) || got.Seq != want.Seq || got.Epoch != want.Epoch || got.Kind != want.Kind ||
+			string(got.Payload) != string(want.Payload) || got.Prev != want.Prev || got.Hash != want.Hash) {
+			t.Errorf("%q: got %+v, JSON says %+v (%v)", line, got, want, err)
+		}
+	})
 }
 
 func FuzzVerify(f *testing.F) {

@@ -65,24 +65,32 @@ func (s Site) String() string {
 
 // Started is the payload of run_started.
 type Started struct {
-	Run        string            `json:"run"`
-	Runbook    string            `json:"runbook"` // path as given
-	Title      string            `json:"title"`
-	Severity   string            `json:"severity,omitempty"`
-	Impact     string            `json:"impact,omitempty"`
-	SourceHash string            `json:"source_hash"`
-	Input      map[string]any    `json:"input"`
-	Env        string            `json:"env"`
-	World      string            `json:"world,omitempty"` // name of the simulated world
-	Mode       string            `json:"mode"`            // run, plan, drill
-	Drill      string            `json:"drill,omitempty"` // title of the drill
-	Operator   string            `json:"operator"`
-	DetectedAt time.Time         `json:"detected_at"`
-	RTO        string            `json:"rto,omitempty"` // "4h"
-	RPO        string            `json:"rpo,omitempty"`
-	Speed      float64           `json:"speed,omitempty"`
-	Version    string            `json:"version"`
-	Labels     map[string]string `json:"labels,omitempty"`
+	Run        string `json:"run"`
+	Runbook    string `json:"runbook"` // path as given
+	Title      string `json:"title"`
+	Severity   string `json:"severity,omitempty"`
+	Impact     string `json:"impact,omitempty"`
+	SourceHash string `json:"source_hash"`
+	// Origin is where the runbook lies: relative to the folder of drhost.toml
+	// when it is in it, so that a resume finds it from any folder.
+	Origin string `json:"origin,omitempty"`
+	// Libraries are the std modules that the runbook requires, by their hashes.
+	Libraries    map[string]string `json:"libraries,omitempty"`
+	Input        map[string]any    `json:"input"`
+	Env          string            `json:"env"`
+	World        string            `json:"world,omitempty"`         // name of the simulated world
+	WorldStarted string            `json:"world_started,omitempty"` // which one of that name it was
+	Mode         string            `json:"mode"`                    // run, plan, drill
+	Drill        string            `json:"drill,omitempty"`         // title of the drill
+	Operator     string            `json:"operator"`
+	Plan         string            `json:"plan,omitempty"`      // id of the plan that the run follows
+	PlanHead     string            `json:"plan_head,omitempty"` // hash of its last record
+	DetectedAt   time.Time         `json:"detected_at"`
+	RTO          string            `json:"rto,omitempty"` // "4h"
+	RPO          string            `json:"rpo,omitempty"`
+	Speed        float64           `json:"speed,omitempty"`
+	Version      string            `json:"version"`
+	Labels       map[string]string `json:"labels,omitempty"`
 }
 
 // Step is the payload of step_started and step_finished. Path is unique in the
@@ -96,7 +104,9 @@ type Step struct {
 	Attempt int    `json:"attempt,omitempty"`
 	Site    Site   `json:"site"`
 	Owner   string `json:"owner,omitempty"`
-	Result  string `json:"result,omitempty"` // finished only: value | fault | skipped | by_hand | cancelled
+	// Optional tells, when started, that a failure does not stop the run.
+	Optional bool   `json:"optional,omitempty"`
+	Result   string `json:"result,omitempty"` // finished only: value | fault | skipped | by_hand | cancelled
 	// Again tells of a fault that a person looked at and wants tried again on
 	// resume, after an edit.
 	Again   bool         `json:"again,omitempty"`
@@ -152,6 +162,8 @@ type Approval struct {
 	Asked string `json:"asked,omitempty"`
 	// Signing tells, when asked, that only signed answers count.
 	Signing bool `json:"signing,omitempty"`
+	// Until tells, when asked, the moment after which no answer counts.
+	Until *time.Time `json:"until,omitempty"`
 	// Signed proves the answer.
 	Signed *Signature `json:"signed,omitempty"`
 	// BreakGlass is the written justification of one person who went on
@@ -183,9 +195,14 @@ type Change struct {
 	From  string   `json:"from"` // source hashes
 	To    string   `json:"to"`
 	Diff  string   `json:"diff"`
-	Step  string   `json:"step"` // the first step it touches
+	Step  string   `json:"step"` // the first step it touches; "": none
 	By    string   `json:"by"`
 	Files []string `json:"files"`
+	// Touches says, part by part, what is different and what that means for
+	// the run.
+	Touches []string `json:"touches,omitempty"`
+	// Libraries are those of the edited runbook, by their hashes.
+	Libraries map[string]string `json:"libraries,omitempty"`
 }
 
 // Holder is the payload of lease_taken.
@@ -256,4 +273,7 @@ type Finished struct {
 	Message string       `json:"message"`
 	Fault   *fault.Fault `json:"fault,omitempty"`
 	Exit    int          `json:"exit"`
+	// NotDone are the changes of the plan that the run followed and has not
+	// made when it ended.
+	NotDone []PlanCall `json:"not_done,omitempty"`
 }

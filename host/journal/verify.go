@@ -79,8 +79,12 @@ func (v *verifier) check(line []byte) (Record, string) {
 	if digest(v.prev, head, []byte(hashEnd)) != hash {
 		return rec, "the hash does not fit: this line, or one before it, was changed"
 	}
-	if err := json.Unmarshal(line, &rec); err != nil {
-		return rec, fmt.Sprintf("the line is no record: %v", err)
+	rec, ok = parse(line)
+	if !ok {
+		rec = Record{}
+		if err := json.Unmarshal(line, &rec); err != nil {
+			return rec, fmt.Sprintf("the line is no record: %v", err)
+		}
 	}
 	switch {
 	case rec.Hash != hash || rec.Prev != v.prev:

@@ -23,7 +23,10 @@ type Lever struct {
 // String reads "by anna at 2026-02-28 03:05:00 UTC: the provider is being
 // audited".
 func (l Lever) String() string {
-	text := fmt.Sprintf("by %s at %s", l.By, l.At.UTC().Format("2006-01-02 15:04:05 UTC"))
+	text := "by " + l.By
+	if !l.At.IsZero() {
+		text += " at " + l.At.UTC().Format("2006-01-02 15:04:05 UTC")
+	}
 	if l.Reason != "" {
 		text += ": " + l.Reason
 	}
@@ -90,7 +93,9 @@ func Read(path string) (*Lever, error) {
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		if _, there := os.Lstat(path); errors.Is(there, fs.ErrNotExist) {
+			return nil, nil // lifted in this moment
+		}
 	}
 	if err != nil {
 		return nil, fmt.Errorf("read the lever: %w", err)
@@ -98,6 +103,9 @@ func Read(path string) (*Lever, error) {
 	var l Lever
 	if err := json.Unmarshal(text, &l); err != nil {
 		return nil, fmt.Errorf("read the lever %s: %w", path, err)
+	}
+	if l.By == "" {
+		return nil, fmt.Errorf("read the lever %s: it does not say who pulled it", path)
 	}
 	return &l, nil
 }

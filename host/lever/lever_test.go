@@ -63,3 +63,30 @@ func TestPullSaysWhy(t *testing.T) {
 		t.Error("a lever in a file")
 	}
 }
+
+// TestEveryDamageHoldsIt: whatever is in the lever's place holds it down, until
+// it is lifted.
+func TestEveryDamageHoldsIt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "halt.json")
+	for name, put := range map[string]func() error{
+		"empty":          func() error { return os.WriteFile(path, nil, 0o600) },
+		"torn":           func() error { return os.WriteFile(path, []byte(`{"by":"an`), 0o600) },
+		"null":           func() error { return os.WriteFile(path, []byte("null"), 0o600) },
+		"nobody":         func() error { return os.WriteFile(path, []byte("{}"), 0o600) },
+		"a folder":       func() error { return os.Mkdir(path, 0o700) },
+		"a dangling one": func() error { return os.Symlink(filepath.Join(path, "nowhere"), path) },
+	} {
+		if err := put(); err != nil {
+			t.Fatal(err)
+		}
+		if l, err := Read(path); err == nil || l != nil {
+			t.Errorf("%s: it is up: %+v", name, l)
+		}
+		if was, err := Lift(path); err != nil || was == nil || was.By != "somebody" {
+			t.Errorf("%s: lifted %+v, %v", name, was, err)
+		}
+		if l, err := Read(path); err != nil || l != nil {
+			t.Errorf("%s: it is down after it was lifted: %+v, %v", name, l, err)
+		}
+	}
+}

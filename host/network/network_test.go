@@ -378,12 +378,14 @@ func TestForward(t *testing.T) {
 	}
 	defer end()
 	c, err := net.Dial("tcp", local)
-	if err != nil {
+	if err != nil && !errors.Is(err, syscall.ECONNRESET) { // the reset may be faster than the connect
 		t.Fatal(err)
 	}
-	defer c.Close()
-	if got, _ := io.ReadAll(c); len(got) != 0 {
-		t.Errorf("a refused forward said %q", got)
+	if err == nil {
+		defer c.Close()
+		if got, _ := io.ReadAll(c); len(got) != 0 {
+			t.Errorf("a refused forward said %q", got)
+		}
 	}
 	if _, _, err := n.Forward(t.Context(), "no port"); err == nil {
 		t.Error("forwarded to nowhere")

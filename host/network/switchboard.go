@@ -45,7 +45,26 @@ const (
 // directly. What a provider's answer says it cut off its latency is added to
 // the meter of the request's context.
 func Switchboard(base string, resolvers []string, c clock.Clock) binding.Network {
-	s := &switchboard{base: strings.TrimSuffix(base, "/"), resolvers: resolvers, clock: c}
+	return newSwitchboard(base, resolvers, c, nil)
+}
+
+// Wrap is told of a connection that was made to address and returns what is
+// used in its place.
+type Wrap func(ctx context.Context, network, address string, made net.Conn) net.Conn
+
+// Wrapped returns the network of a simulated world with every connection into
+// the world passed through wrap, for a test that counts or cuts them; ok is
+// false for any other network.
+func Wrapped(n binding.Network, wrap Wrap) (wrapped binding.Network, ok bool) {
+	s, ok := n.(*switchboard)
+	if !ok {
+		return n, false
+	}
+	return newSwitchboard(s.base, s.resolvers, s.clock, wrap), true
+}
+
+func newSwitchboard(base string, resolvers []string, c clock.Clock, wrap Wrap) *switchboard {
+	s := &switchboard{base: strings.TrimSuffix(base, "/"), resolvers: resolvers, clock: c, wrap: wrap}
 	direct := newTransport(s.direct.DialContext)
 	s.ask = &http.Client{Transport: direct}
 	// A machine's connections are not kept: when its address moves to another
@@ -61,6 +80,7 @@ type switchboard struct {
 	resolvers []string
 	clock     clock.Clock
 	direct    net.Dialer
+	wrap      Wrap // may be nil
 	ask       *http.Client
 	transport http.RoundTripper
 }
@@ -78,7 +98,7 @@ func (s *switchboard) Dial(ctx context.Context, network, address string) (net.Co
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
 	if isLoopback(host) {
-		return s.direct.DialContext(ctx, network, address)
+		return s.make(ctx, network, address, address)
 	}
 	if _, err := netip.ParseAddr(host); err == nil {
 		return s.connect(ctx, network, address)
@@ -122,11 +142,20 @@ func (s *switchboard) connect(ctx context.Context, network, address string) (net
 		wrong.Err = fmt.Errorf("the simulated world's switchboard leads to %q, which is not on this machine", to.To)
 		return nil, wrong
 	}
-	conn, err := s.direct.DialContext(ctx, network, to.To)
+	conn, err := s.make(ctx, network, address, to.To)
 	var op *net.OpError
 	if errors.As(err, &op) { // the machine died in between: name its own address
 		wrong.Err = op.Err
 		return nil, wrong
+	}
+	return conn, err
+}
+
+// make connects to a place on this machine that stands for address.
+func (s *switchboard) make(ctx context.Context, network, address, to string) (net.Conn, error) {
+	conn, err := s.direct.DialContext(ctx, network, to)
+	if err == nil && s.wrap != nil {
+		conn = s.wrap(ctx, network, address, conn)
 	}
 	return conn, err
 }

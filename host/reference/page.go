@@ -295,6 +295,15 @@ func (p *page) library() {
 	for _, a := range words.Absent() {
 		p.line("- `%s`: %s", strings.Join(a.Names, "`, `"), a.Why)
 	}
+	p.line("\nThe rest is Lua 5.1 as its manual says, with the differences that host/sandbox/DEVIATIONS.md lists. The order of pairs, " +
+		"the text of a table, the numbers of math.random and the time that run:elapsed() tells are the same when a run is resumed.\n")
+	p.line("## Bounds\n\nA script that goes beyond one of these is stopped, or the call is refused, with an error that names the line. " +
+		"No pcall goes past the first two.\n")
+	var bounds [][]string
+	for _, b := range words.Bounds() {
+		bounds = append(bounds, []string{b.What, strings.TrimSpace(b.Most)})
+	}
+	p.table([]string{"what", "at most"}, bounds)
 }
 
 func sortedNames[V any](m map[string]V) []string {

@@ -111,6 +111,12 @@ func (b *builder) take(r *journal.Record) error {
 		return with(r, func(c journal.Repair) { b.run.Repairs = append(b.run.Repairs, c) })
 	case journal.RunFinished:
 		return with(r, b.finished)
+	case journal.PlanMade:
+		return with(r, b.planMade)
+	case journal.PlanDeviated:
+		return with(r, func(d journal.Deviation) {
+			b.run.Deviations = append(b.run.Deviations, Deviation{At: b.now, Deviation: d})
+		})
 	case journal.UndoStarted:
 		return with(r, b.undoStarted)
 	case journal.UndoFinished:
@@ -125,7 +131,7 @@ func (b *builder) started(s journal.Started) {
 	r.ID, r.Title, r.Runbook, r.Severity, r.Impact = s.Run, s.Title, s.Runbook, s.Severity, s.Impact
 	r.Mode, r.Drill, r.Env, r.World, r.Speed = s.Mode, s.Drill, s.Env, s.World, s.Speed
 	r.Operator, r.Version, r.Input, r.SourceHash = s.Operator, s.Version, s.Input, s.SourceHash
-	r.RTO.Target, r.RPO.Target = s.RTO, s.RPO
+	r.RTO.Target, r.RPO.Target, r.Follows = s.RTO, s.RPO, s.Plan
 	r.Started, r.Detected = b.now, s.DetectedAt
 	if r.Detected.IsZero() {
 		r.Detected = r.Started
@@ -140,7 +146,7 @@ func (b *builder) goOn() {
 	if r.Status == "unfinished" || r.Status == "done" || r.Mode == "drill" {
 		return
 	}
-	r.Status, r.Message, r.Fault, r.Exit, r.Ended = "unfinished", "", nil, interrupted, time.Time{}
+	r.Status, r.Message, r.Fault, r.Exit, r.Ended, r.NotDone = "unfinished", "", nil, interrupted, time.Time{}, nil
 	b.resumed()
 }
 
@@ -154,7 +160,7 @@ func (b *builder) resumed() {
 func (b *builder) finished(f journal.Finished) {
 	r := b.run
 	b.resumed()
-	r.Status, r.Message, r.Fault, r.Exit, r.Ended = f.Result, f.Message, f.Fault, f.Exit, b.now
+	r.Status, r.Message, r.Fault, r.Exit, r.Ended, r.NotDone = f.Result, f.Message, f.Fault, f.Exit, b.now, f.NotDone
 }
 
 func (b *builder) leaseTaken(h journal.Holder) {
@@ -335,6 +341,9 @@ func (b *builder) note(t journal.NoteText) {
 		}
 	}
 	n := &Node{Form: "note", Title: t.Text, Path: t.Site.Step, State: "done", Started: b.now, Ended: b.now, Site: t.Site}
+	if t.Form == "expect" && t.Evidence["ok"] == false {
+		n.State = "failed"
+	}
 	b.put(b.above(t.Key, t.Site.Step), n)
 	if t.Form == "" || t.Form == "note" {
 		b.run.Notes = append(b.run.Notes, n)

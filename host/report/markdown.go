@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -15,10 +16,15 @@ func Markdown(w io.Writer, r *Run) error {
 	p.head()
 	p.objectives()
 	p.time()
-	if err := p.timeline(); err != nil {
+	if p.Plan != nil {
+		if err := p.planned(); err != nil {
+			return err
+		}
+	} else if err := p.timeline(); err != nil {
 		return err
 	}
 	p.changes()
+	p.deviations()
 	p.approvals()
 	p.evidence()
 	p.notes()
@@ -183,14 +189,9 @@ func (p page) changes() {
 	}
 	p.say("| # | Change | Call | Result | Took |\n|---|---|---|---|---|")
 	for i, c := range p.Changes {
-		result, took := c.State, c.Live.String()
-		switch {
-		case c.State == "unknown":
+		result, took := changeResult(c), c.Live.String()
+		if c.State == "unknown" {
 			result, took = "**unknown**: no answer recorded", "-"
-		case c.State == "failed" && c.Fault != nil:
-			result = "failed: " + string(c.Fault.Kind)
-		case c.Settled != "":
-			result += ", settled by " + c.Settled
 		}
 		what := cell(c.Title)
 		if c.Effect == "destroys" {
@@ -198,6 +199,19 @@ func (p page) changes() {
 		}
 		p.say("| %d | %s | `%s` | %s | %s |", i+1, what, cell(c.Call), result, took)
 	}
+}
+
+// changeResult is what became of a change.
+func changeResult(c *Node) string {
+	switch {
+	case c.State == "unknown":
+		return "unknown: no answer recorded"
+	case c.State == "failed" && c.Fault != nil:
+		return "failed: " + string(c.Fault.Kind)
+	case c.Settled != "":
+		return c.State + ", settled by " + c.Settled
+	}
+	return c.State
 }
 
 func (p page) approvals() {
@@ -227,11 +241,7 @@ func (p page) evidence() {
 	}
 	p.say("\n## Evidence\n")
 	for _, e := range p.Evidence {
-		text := prose(e.Text)
-		if len(e.Facts) > 0 {
-			text += " (" + prose(facts(e.Facts)) + ")"
-		}
-		p.say("- %s: %s", stamp(e.At), text)
+		p.say("- %s: %s", stamp(e.At), prose(e.said()))
 	}
 }
 
@@ -265,7 +275,14 @@ func (p page) events() {
 		p.say("- Interrupted at %s; taken over by %s on %s after %s.", stamp(i.From), prose(i.By), prose(i.Host), i.Lost)
 	}
 	for _, e := range p.Edits {
-		p.say("- The runbook was edited (%s) from step %q on, accepted by %s.", prose(strings.Join(e.Files, ", ")), e.Step, prose(e.By))
+		from := "outside of the steps"
+		if e.Step != "" {
+			from = "from step " + strconv.Quote(strings.Trim(e.Step, `"`)) + " on"
+		}
+		p.say("- The runbook was edited (%s) %s, accepted by %s.", prose(strings.Join(e.Files, ", ")), prose(from), prose(e.By))
+		for _, line := range e.Touches {
+			p.say("  - %s", prose(line))
+		}
 		if e.Diff != "" {
 			p.say("\n```diff\n%s\n```\n", strings.TrimRight(e.Diff, "\n"))
 		}

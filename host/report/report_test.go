@@ -29,13 +29,13 @@ func built(t *testing.T, records []journal.Record) *Run {
 func TestGolden(t *testing.T) {
 	for name, records := range map[string][]journal.Record{"drill": drill(t), "broken": broken(t)} {
 		r := built(t, records)
-		var md, js, color, ascii bytes.Buffer
-		for _, err := range []error{Markdown(&md, r), JSON(&js, r), Tree(&color, r, Style{Color: true, Calls: true}), Tree(&ascii, r, Style{ASCII: true, Width: 60})} {
+		var md, js, html, color, ascii bytes.Buffer
+		for _, err := range []error{Markdown(&md, r), JSON(&js, r), HTML(&html, r), Tree(&color, r, Style{Color: true, Calls: true}), Tree(&ascii, r, Style{ASCII: true, Width: 60})} {
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
-		for ext, got := range map[string][]byte{".md": md.Bytes(), ".json": js.Bytes(), ".color.txt": color.Bytes(), ".ascii.txt": ascii.Bytes()} {
+		for ext, got := range map[string][]byte{".md": md.Bytes(), ".json": js.Bytes(), ".html": html.Bytes(), ".color.txt": color.Bytes(), ".ascii.txt": ascii.Bytes()} {
 			golden(t, filepath.Join("testdata", name+ext), got)
 		}
 	}
@@ -316,5 +316,23 @@ func TestASCIIIsASCII(t *testing.T) {
 				t.Errorf("%d: %q", len(line), line)
 			}
 		}
+	}
+}
+
+// TestHTMLHoldsNothingForeign: what a provider or a runbook says is text, never
+// markup, and never steers the page.
+func TestHTMLHoldsNothingForeign(t *testing.T) {
+	const evil = `<script>alert(1)</script>"onload="x`
+	r := &Run{Title: evil, Message: evil, Status: "failed", Mode: "run", Fault: fault.New(fault.NotFound, evil), Input: map[string]any{"a": evil},
+		Steps: []*Node{{Form: "step", Title: evil, State: "failed", Fault: fault.New(fault.Invalid, evil)}}}
+	var html bytes.Buffer
+	if err := HTML(&html, r); err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(html.Bytes(), []byte("<script")) {
+		t.Error("a title became markup")
+	}
+	if n := bytes.Count(html.Bytes(), []byte("&lt;script&gt;")); n < 6 {
+		t.Errorf("the text is shown %d times, want it wherever it stands in the run", n)
 	}
 }

@@ -7,6 +7,7 @@ package report
 import (
 	"encoding/json"
 	"io"
+	"maps"
 	"time"
 
 	"github.com/webhost-systems/drhost/host/fault"
@@ -56,6 +57,11 @@ type Run struct {
 	Edits         []journal.Change   `json:"edits,omitempty"`
 	Repairs       []journal.Repair   `json:"repairs,omitempty"`
 	Undo          *Undo              `json:"undo,omitempty"`
+	Plan          *Planned           `json:"plan,omitempty"` // of a plan: what it found
+
+	Follows    string             `json:"follows_plan,omitempty"` // id of the plan that the run follows
+	Deviations []Deviation        `json:"deviations,omitempty"`
+	NotDone    []journal.PlanCall `json:"planned_not_done,omitempty"`
 
 	Records int    `json:"records"`
 	Head    string `json:"head"` // hash of the last record
@@ -113,6 +119,12 @@ type Objective struct {
 	Basis      string `json:"basis,omitempty"`
 }
 
+// Deviation is a change that the plan which the run follows does not have.
+type Deviation struct {
+	At time.Time `json:"at"`
+	journal.Deviation
+}
+
 // BreakGlass is where one person went on without the others, or past a halt.
 type BreakGlass struct {
 	At            time.Time    `json:"at"`
@@ -129,6 +141,28 @@ type Evidence struct {
 	Form  string         `json:"form"` // evidence, expect
 	Step  string         `json:"step,omitempty"`
 	Facts map[string]any `json:"facts,omitempty"`
+}
+
+// said is what was found: an expectation that did not hold must not read like
+// one that did.
+func (e Evidence) said() string {
+	facts := e.listed()
+	if e.Form == "expect" && e.Facts["ok"] == false {
+		return "NOT SO: " + e.Text + facts
+	}
+	return e.Text + facts
+}
+
+// listed is " (name = value, ...)" but for the ok of an expectation.
+func (e Evidence) listed() string {
+	rest := maps.Clone(e.Facts)
+	if e.Form == "expect" {
+		delete(rest, "ok")
+	}
+	if len(rest) == 0 {
+		return ""
+	}
+	return " (" + facts(rest) + ")"
 }
 
 // Interruption is a time in which nobody held the run.

@@ -91,8 +91,11 @@ type printer struct {
 	style Style
 }
 
+// quiet is what a tree only counts: a read that went well.
+func quiet(n *Node) bool { return n.Form == "call" && n.Effect == "reads" && n.State == "done" }
+
 func (p *printer) node(n *Node, depth int) {
-	if n.Form == "call" && n.Effect == "reads" && n.State == "done" && !p.style.Calls {
+	if quiet(n) && !p.style.Calls {
 		return
 	}
 	took := ""

@@ -8,6 +8,7 @@ import (
 
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/gate"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // Branch is one of several pieces of script that run at the same time.
@@ -57,6 +58,7 @@ type join struct {
 	todo    []Branch
 	running int
 	out     Joined
+	weight  int // of the results so far
 	first   error
 	done    chan func() error
 }
@@ -72,6 +74,9 @@ func (e *Engine) fanOut(ctx context.Context, sc *gate.Scope, branches []Branch, 
 	atOnce := fan.AtOnce
 	if atOnce <= 0 || atOnce > len(branches) {
 		atOnce = len(branches)
+	}
+	if e.planning() {
+		atOnce = 1 // so that every way of the plan meets things in the same order
 	}
 	for range atOnce {
 		j.startNext()
@@ -125,8 +130,11 @@ func (j *join) run(b Branch, start func() error) {
 
 func (j *join) note(name string, value any, err error) {
 	if err == nil {
-		j.out.Results[name] = value
-		return
+		if j.weight += weight(value); j.weight <= maxJoined {
+			j.out.Results[name] = value
+			return
+		}
+		err = fault.New(fault.Script, "branch %q: the branches return more than %d MiB together; let each return less", name, maxJoined>>20)
 	}
 	var stop *gate.Stop
 	stops := errors.As(err, &stop)
@@ -137,7 +145,32 @@ func (j *join) note(name string, value any, err error) {
 	if rank(err) > rank(j.first) {
 		j.first = err
 	}
+	if j.e.planning() && !isStop(err) {
+		return // in the run the others have begun by then
+	}
 	j.cancel(&gate.Stop{Why: gate.Cancelled, Text: fmt.Sprintf("cancelled, because branch %q failed", name)})
+}
+
+// maxJoined is how many bytes the results of one fan may have together: they
+// become one record.
+const maxJoined = words.MaxJoined
+
+// weight is about how many bytes a value takes in the journal.
+func weight(v any) int {
+	n := 8
+	switch v := v.(type) {
+	case string:
+		n += len(v)
+	case []any:
+		for _, x := range v {
+			n += weight(x)
+		}
+	case map[string]any:
+		for key, x := range v {
+			n += len(key) + weight(x)
+		}
+	}
+	return n
 }
 
 // rank orders what branches ended in: a stop counts more than the failure that

@@ -69,6 +69,7 @@ func (e *Engine) Run(ctx context.Context, main Body) journal.Finished {
 		err = e.gate.Orphan("")
 	}
 	end := e.conclude(err)
+	end.NotDone = e.gate.NotDone()
 	end.Message, end.Fault = e.gate.CleanText(end.Message), e.gate.CleanFault(end.Fault)
 	if end.Exit == ExitInterrupted || end.Exit == ExitJournal {
 		return end
@@ -111,6 +112,8 @@ func exitOf(why gate.StopReason) int {
 		return ExitInterrupted
 	case gate.Unwritable:
 		return ExitJournal
+	case gate.Full:
+		return ExitFailed
 	}
 	return ExitWaits
 }
@@ -145,13 +148,20 @@ func (e *Engine) Elapsed(ctx context.Context, sc *gate.Scope, site journal.Site)
 	return time.Duration(seconds * float64(time.Second)), nil
 }
 
-// Expect fails the step when condition is false. In a plan, where the world
-// was not changed, it only notes what will be checked.
+// Expect fails the step when condition is false. In a plan that has predicted
+// changes nobody can know: both is followed.
 func (e *Engine) Expect(sc *gate.Scope, text string, condition bool, site journal.Site) error {
 	n := journal.NoteText{Text: text, Site: site, Form: "expect", Evidence: map[string]any{"ok": condition}}
-	if e.gate.Mode() == policy.Plan {
+	d := journal.Decision{Key: sc.Decision("expect"), Form: "expect", Text: text, Choices: []string{"holds", "does not hold"}, Site: site}
+	if e.gate.Doubtful() && !e.gate.Way().JustDecided(site) {
 		n.Evidence = map[string]any{"planned": true}
-		condition = true
+		condition = e.gate.Decide(d) == 0
+	}
+	if !condition {
+		d.Choice = 1
+	}
+	if err := e.gate.Decided(d); err != nil {
+		return err
 	}
 	if err := e.gate.Note(sc, n); err != nil {
 		return err

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/gate"
 	"github.com/webhost-systems/drhost/host/journal"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // Spec is the head of a step, of a parallel or of one of its branches.
@@ -32,10 +34,16 @@ func (e *Engine) Step(ctx context.Context, sc *gate.Scope, spec Spec, fn Body) (
 	return e.frame(ctx, sc, spec, fn)
 }
 
+// maxNested is how deep steps and branches may stand inside each other.
+const maxNested = words.MaxNested
+
 // frame is what steps, parallels and branches have in common.
 func (e *Engine) frame(ctx context.Context, sc *gate.Scope, spec Spec, fn Body) (any, error) {
 	if !sc.Claim(spec.Title) {
 		return nil, fault.New(fault.Invalid, "there are two %ss titled %q here; titles must be unique, because a resume finds a step by its title", spec.Form, spec.Title)
+	}
+	if depth := strings.Count(sc.Path, "/"); depth >= maxNested {
+		return nil, fault.New(fault.Invalid, "%q would be a step inside %d others; a report, and a resume, can use no more", spec.Title, depth+1)
 	}
 	child := sc.Child(spec.Title)
 	if spec.Form == "branch" && sc.Step != "" {
@@ -55,6 +63,11 @@ func (e *Engine) enter(ctx context.Context, child *gate.Scope, spec Spec, fn Bod
 		return e.handBack(s, spec)
 	}
 	attempt, open := e.gate.Attempts(child.Path)
+	if attempt == 0 {
+		if err := e.gate.Begin(ctx, child.Path, spec.Form, spec.Title, spec.Site); err != nil {
+			return nil, err
+		}
+	}
 	if !open {
 		attempt++
 		if err := e.begin(child.Path, spec, journal.Step{Attempt: attempt}); err != nil {
@@ -95,7 +108,10 @@ func (e *Engine) remember(spec Spec, value any) {
 
 // begin journals an attempt; s says which, and who wanted it and why.
 func (e *Engine) begin(path string, spec Spec, s journal.Step) error {
-	s.Path, s.Title, s.Form, s.Site, s.Owner = path, spec.Title, spec.Form, spec.Site, spec.Owner
+	if err := e.gate.Room(spec.Site); err != nil {
+		return err
+	}
+	s.Path, s.Title, s.Form, s.Site, s.Owner, s.Optional = path, spec.Title, spec.Form, spec.Site, spec.Owner, spec.Optional
 	return e.gate.Append(journal.StepStarted, s, false)
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/webhost-systems/drhost/host/binding"
@@ -19,8 +21,61 @@ type Try func(ctx context.Context) (any, error)
 
 // Eventually runs try until it returns true, every so often, and tells whether
 // it did within the time given. Passing faults count as "not yet"; others end
-// it. In a plan it tries once: what was only predicted counts as come true.
+// it. A plan tries once, and follows both answers unless it is true already and
+// nothing was changed before.
 func (e *Engine) Eventually(ctx context.Context, sc *gate.Scope, within, every time.Duration, site journal.Site, try Try) (bool, error) {
+	d := journal.Decision{Key: sc.Decision("eventually"), Form: "eventually", Choices: []string{"yes", "no"}, Site: site}
+	if e.planning() {
+		return e.foresee(ctx, d, within, try)
+	}
+	ok, err := e.poll(ctx, sc, within, every, site, try)
+	if err != nil {
+		return ok, err
+	}
+	if !ok {
+		d.Choice = 1
+	}
+	d.Text = fmt.Sprintf("does it come true within %s?", brief(within))
+	return ok, e.gate.Decided(d)
+}
+
+// planning tells whether this is a plan.
+func (e *Engine) planning() bool { return e.gate.Mode() == policy.Plan }
+
+// foresee answers for a plan whether something comes true.
+func (e *Engine) foresee(ctx context.Context, d journal.Decision, within time.Duration, try Try) (bool, error) {
+	end := e.gate.Way().Hush()
+	v, err := try(ctx)
+	end()
+	switch {
+	case isStop(err):
+		return false, err
+	case e.gate.Way().Changes() > 0: // the world is another by then
+	case err != nil && !passing(err):
+		return false, err
+	case err == nil && v == true:
+		return true, nil
+	}
+	d.Text = fmt.Sprintf("does it come true within %s?", brief(within))
+	if read := e.gate.Way().LastRead(); read != "" {
+		d.Text = fmt.Sprintf("does %s come true within %s?", read, brief(within))
+	}
+	return e.gate.Decide(d) == 0, nil
+}
+
+// brief writes 2m, not 2m0s.
+func brief(d time.Duration) string {
+	text := d.String()
+	for _, nothing := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, nothing) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
+
+// poll runs try until it returns true.
+func (e *Engine) poll(ctx context.Context, sc *gate.Scope, within, every time.Duration, site journal.Site, try Try) (bool, error) {
 	var spent time.Duration
 	for {
 		meterCtx, meter := clock.WithMeter(ctx)
@@ -32,8 +87,11 @@ func (e *Engine) Eventually(ctx context.Context, sc *gate.Scope, within, every t
 		if err == nil && v == true {
 			return true, nil
 		}
-		if e.gate.Mode() == policy.Plan {
+		if within <= 0 {
 			return false, nil
+		}
+		if err := neither(v); err != nil {
+			return false, err
 		}
 		expired, at, err := e.tick(ctx, sc, within, every, site, func() time.Duration {
 			return spent + e.clock.Now().Sub(start) + meter.Total()
@@ -45,6 +103,16 @@ func (e *Engine) Eventually(ctx context.Context, sc *gate.Scope, within, every t
 	}
 }
 
+// neither refuses what is neither yes nor no: waiting for it to become true
+// would only use the time up.
+func neither(v any) error {
+	switch v.(type) {
+	case nil, bool:
+		return nil
+	}
+	return fault.New(fault.Script, "eventually waits until its function returns true, and it returned %v", v)
+}
+
 func passing(err error) bool {
 	var stop *gate.Stop
 	return !errors.As(err, &stop) && fault.As(err).Transient
@@ -53,17 +121,24 @@ func passing(err error) bool {
 // tick waits between two tries. Its outcome is journaled, so that a replay
 // tries as often as the first life did.
 func (e *Engine) tick(ctx context.Context, sc *gate.Scope, within, every time.Duration, site journal.Site, spent func() time.Duration) (expired bool, at time.Duration, err error) {
+	if e.planning() {
+		return false, spent(), nil // it would only take time
+	}
 	v, err := e.gate.Do(ctx, sc, gate.Op{Call: "host.wait", Effect: binding.Reads, Site: site,
 		Says: fmt.Sprintf("wait %s (for at most %s in all)", every, within),
 		Exec: func(ctx context.Context) (any, error) {
 			now := spent()
-			if within > 0 && now+every > within {
+			pause := every
+			if within > 0 { // the last try is made when the time is over, not before
+				pause = min(every, within-now)
+			}
+			if within > 0 && now >= within {
 				return map[string]any{"expired": true, "spent": now.Seconds()}, nil
 			}
-			if err := e.clock.Sleep(ctx, every); err != nil {
+			if err := e.clock.Sleep(ctx, pause); err != nil {
 				return nil, err
 			}
-			return map[string]any{"expired": false, "spent": (now + every).Seconds()}, nil
+			return map[string]any{"expired": false, "spent": (now + pause).Seconds()}, nil
 		}})
 	if err != nil {
 		return false, 0, err
@@ -91,12 +166,12 @@ func (e *Engine) Retry(ctx context.Context, sc *gate.Scope, attempts int, backof
 // Approve asks for the consent of needs different people. Being denied, and
 // being left without an answer, stop the run; no script can go on past it.
 func (e *Engine) Approve(ctx context.Context, sc *gate.Scope, q gate.Question, needs int, within time.Duration) (by []string, _ error) {
+	if e.planning() {
+		return nil, e.gate.Append(journal.ApprovalAsked, journal.Approval{Key: sc.Path, Text: q.Text, Site: q.Site, Needs: needs}, false)
+	}
 	v, err := e.gate.Do(ctx, sc, gate.Op{Call: gate.ApproveCall, Effect: binding.Reads, Says: "approve: " + q.Text, Site: q.Site, People: true,
 		Args: map[string]any{"text": q.Text, "needs": float64(needs)},
 		Exec: func(ctx context.Context) (any, error) {
-			if e.gate.Mode() == policy.Plan {
-				return []any{"nobody: this is a plan"}, nil
-			}
 			given, err := e.gate.Gather(ctx, sc.Path, q, needs, within)
 			names := make([]any, len(given))
 			for i, name := range given {
@@ -114,8 +189,17 @@ func (e *Engine) Approve(ctx context.Context, sc *gate.Scope, q gate.Question, n
 	return by, nil
 }
 
-// Ask puts a question and returns the answer.
+// Ask puts a question and returns the answer. A plan follows each of the
+// choices.
 func (e *Engine) Ask(ctx context.Context, sc *gate.Scope, q gate.Question) (string, error) {
+	d := journal.Decision{Key: sc.Decision("ask"), Form: "ask", Text: q.Text, Choices: q.Choices, Site: q.Site}
+	if e.planning() {
+		if len(q.Choices) > 0 {
+			return q.Choices[e.gate.Decide(d)], nil
+		}
+		asked := journal.Approval{Key: sc.Path, Text: q.Text, Site: q.Site, Needs: 1}
+		return binding.Planned("answer to " + q.Text), e.gate.Append(journal.ApprovalAsked, asked, false)
+	}
 	choices := make([]any, len(q.Choices))
 	for i, c := range q.Choices {
 		choices[i] = c
@@ -123,12 +207,6 @@ func (e *Engine) Ask(ctx context.Context, sc *gate.Scope, q gate.Question) (stri
 	v, err := e.gate.Do(ctx, sc, gate.Op{Call: "host.ask", Effect: binding.Reads, Says: "ask: " + q.Text, Site: q.Site, People: true,
 		Args: map[string]any{"text": q.Text, "choices": choices},
 		Exec: func(ctx context.Context) (any, error) {
-			if e.gate.Mode() == policy.Plan {
-				if len(q.Choices) > 0 {
-					return q.Choices[0], nil
-				}
-				return binding.Planned("answer to " + q.Text), nil
-			}
 			q.Text = e.gate.CleanText(q.Text)
 			a, err := e.operator.Choose(ctx, q)
 			if errors.Is(err, gate.ErrNobody) {
@@ -137,5 +215,9 @@ func (e *Engine) Ask(ctx context.Context, sc *gate.Scope, q gate.Question) (stri
 			return a.Text, err
 		}})
 	text, _ := v.(string)
+	d.Choice = slices.Index(q.Choices, text)
+	if err == nil && d.Choice >= 0 {
+		err = e.gate.Decided(d)
+	}
 	return text, err
 }

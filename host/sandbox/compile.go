@@ -8,10 +8,12 @@ import (
 	lua "github.com/yuin/gopher-lua"
 	"github.com/yuin/gopher-lua/ast"
 	"github.com/yuin/gopher-lua/parse"
+
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 const (
-	maxSource       = 256 << 10
+	maxSource       = words.MaxSource
 	maxNesting      = 400
 	maxRegisters    = 200     // gopher-lua's own limit, beyond which it goes wrong silently
 	maxConstants    = 10_000  // of one function; the compiler's search for them is quadratic
@@ -33,7 +35,11 @@ func (e *SyntaxError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e
 // and programs too large for the compiler. The syntax tree is rewritten before
 // it is compiled, because gopher-lua compiles many ordinary shapes wrongly;
 // rewrite.go says which.
-func Compile(name string, source []byte) (proto *lua.FunctionProto, err error) {
+func Compile(name string, source []byte) (*lua.FunctionProto, error) {
+	return compile(name, source, false)
+}
+
+func compile(name string, source []byte, foresee bool) (proto *lua.FunctionProto, err error) {
 	defer func() {
 		if rcv := recover(); rcv != nil {
 			proto = nil
@@ -54,7 +60,7 @@ func Compile(name string, source []byte) (proto *lua.FunctionProto, err error) {
 	if err != nil {
 		return nil, syntaxError(name, source, err)
 	}
-	tree = rewrite(name, tree)
+	tree = rewrite(name, tree, foresee)
 	proto, err = lua.Compile(tree, name)
 	if err != nil {
 		return nil, syntaxError(name, source, err)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/binding"
 )
 
 // formatNumber writes a number as C's %.14g does.
@@ -21,6 +23,8 @@ func formatNumber(v float64) string {
 func formatSpecial(v float64, finite func() string) string {
 	text := ""
 	switch {
+	case binding.IsPlannedNumber(v):
+		return binding.Planned("number")
 	case math.IsInf(v, 0):
 		text = "inf"
 	case math.IsNaN(v):

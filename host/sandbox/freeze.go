@@ -49,7 +49,7 @@ func (vm *VM) freeze(name string, content *lua.LTable, unknown func(key lua.LVal
 }
 
 // content is what t shows when it is frozen, else t.
-func (vm *VM) content(t *lua.LTable) *lua.LTable {
+func content(t *lua.LTable) *lua.LTable {
 	if meta, ok := t.Metatable.(*lua.LTable); ok {
 		if mark, ok := meta.RawGetString(frozenKey).(*lua.LUserData); ok {
 			if c, ok := mark.Value.(frozenContent); ok {
@@ -62,7 +62,7 @@ func (vm *VM) content(t *lua.LTable) *lua.LTable {
 
 // writable refuses a frozen table where a function writes past metatables.
 func (vm *VM) writable(L *lua.LState, t *lua.LTable) *lua.LTable {
-	if vm.content(t) != t {
+	if content(t) != t {
 		fail(L, "this table cannot be changed")
 	}
 	return t
@@ -71,7 +71,7 @@ func (vm *VM) writable(L *lua.LState, t *lua.LTable) *lua.LTable {
 // library declares a table of functions as a frozen global.
 func (vm *VM) library(name string, content *lua.LTable) {
 	vm.SetGlobal(name, vm.freeze(name, content, func(key lua.LValue) string {
-		return "there is no " + name + "." + key.String()
+		return "there is no " + name + "." + named(key)
 	}))
 }
 
@@ -81,11 +81,11 @@ func (vm *VM) lockEnvironment() {
 	meta := vm.root.NewTable()
 	meta.RawSetString("__metatable", lua.LString("locked"))
 	meta.RawSetString("__index", vm.root.NewFunction(func(L *lua.LState) int {
-		fail(L, "global '%s' is not declared", L.Get(2).String())
+		fail(L, "global '%s' is not declared", named(L.Get(2)))
 		return 0
 	}))
 	meta.RawSetString("__newindex", vm.root.NewFunction(func(L *lua.LState) int {
-		fail(L, "global '%s' is not declared; use local", L.Get(2).String())
+		fail(L, "global '%s' is not declared; use local", named(L.Get(2)))
 		return 0
 	}))
 	vm.env.Metatable = meta

@@ -8,9 +8,12 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
-const maxResults = 4096 // values that unpack and string.byte return at once
+const maxResults = words.MaxResults // values that unpack and string.byte return at once
 
 // openBase declares the basic functions. Absent on purpose: everything that
 // loads code, touches environments or files, collects garbage or prints.
@@ -207,7 +210,7 @@ func baseRawEqual(L *lua.LState) int {
 }
 
 func (vm *VM) rawGet(L *lua.LState) int {
-	t := vm.content(tableArgument(L, 1, "rawget"))
+	t := content(tableArgument(L, 1, "rawget"))
 	L.Push(t.RawGet(present(L, 2, "rawget")))
 	return 1
 }
@@ -221,7 +224,7 @@ func (vm *VM) rawSet(L *lua.LState) int {
 }
 
 func (vm *VM) next(L *lua.LState) int {
-	t := vm.content(tableArgument(L, 1, "next"))
+	t := content(tableArgument(L, 1, "next"))
 	key, value := t.Next(L.Get(2))
 	L.Push(key)
 	if key == lua.LNil {
@@ -244,7 +247,7 @@ func (vm *VM) pairs() lua.LGFunction {
 
 func (vm *VM) ipairs() lua.LGFunction {
 	step := vm.root.NewFunction(func(L *lua.LState) int {
-		t := vm.content(tableArgument(L, 1, "ipairs"))
+		t := content(tableArgument(L, 1, "ipairs"))
 		i := intArgument(L, 2, "ipairs") + 1
 		v := t.RawGet(lua.LNumber(i))
 		if v == lua.LNil {
@@ -257,6 +260,7 @@ func (vm *VM) ipairs() lua.LGFunction {
 	})
 	return func(L *lua.LState) int {
 		t := tableArgument(L, 1, "ipairs")
+		lookAt(L, t)
 		L.Push(step)
 		L.Push(t)
 		L.Push(lua.LNumber(0))
@@ -284,6 +288,10 @@ func baseSelect(L *lua.LState) int {
 
 func baseToNumber(L *lua.LState) int {
 	v := present(L, 1, "tonumber")
+	if text, ok := v.(lua.LString); ok && foreseeing(L) != nil && binding.IsPlanned(string(text)) {
+		L.Push(lua.LNumber(binding.PlannedNumber()))
+		return 1
+	}
 	base := optionalInt(L, 2, "tonumber", 10)
 	if base == 10 {
 		if n, ok := numberOf(v); ok {

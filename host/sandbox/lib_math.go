@@ -84,7 +84,7 @@ func mathMin(L *lua.LState) int {
 
 // mathRandom follows Lua 5.1: no argument gives [0,1), one gives 1..m, two m..n.
 func (vm *VM) mathRandom(L *lua.LState) int {
-	x := vm.random.Float64()
+	x := vm.chance(L).Float64()
 	low, high := 1.0, 0.0
 	switch L.GetTop() {
 	case 0:
@@ -104,9 +104,9 @@ func (vm *VM) mathRandom(L *lua.LState) int {
 	return 1
 }
 
-// mathSeed seeds this VM's generator only.
+// mathSeed seeds the generator of this step or branch only.
 func (vm *VM) mathSeed(L *lua.LState) int {
 	seed := math.Float64bits(numberArgument(L, 1, "randomseed"))
-	vm.random = rand.New(rand.NewPCG(seed, seed))
+	*vm.chance(L) = *rand.New(rand.NewPCG(seed, seed))
 	return 0
 }

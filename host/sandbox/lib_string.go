@@ -141,6 +141,7 @@ func concat(L *lua.LState) int {
 		b, okB := textOf(right)
 		if okA && okB {
 			checkString(L, len(a)+len(b))
+			spend(L, (len(a)+len(b))/64)
 			right = lua.LString(a + b)
 			continue
 		}

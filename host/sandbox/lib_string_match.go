@@ -4,6 +4,8 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/binding"
 )
 
 func stringFind(L *lua.LState) int  { return search(L, "find", true) }
@@ -12,6 +14,9 @@ func stringMatch(L *lua.LState) int { return search(L, "match", false) }
 // search is string.find and string.match.
 func search(L *lua.LState, name string, find bool) int {
 	s, p := stringArgument(L, 1, name), stringArgument(L, 2, name)
+	if foresee := foreseeing(L); foresee != nil && binding.IsPlanned(s) {
+		return foreseeMatch(L, foresee, s, p, find)
+	}
 	init := min(max(relative(optionalInt(L, 3, name, 1), len(s))-1, 0), len(s))
 	if find && (lua.LVAsBool(L.Get(4)) || !strings.ContainsAny(p, specialCharacter)) {
 		spend(L, len(s)/64)

@@ -16,13 +16,14 @@ func (vm *VM) openTable() {
 }
 
 func (vm *VM) tableConcat(L *lua.LState) int {
-	t := vm.content(tableArgument(L, 1, "concat"))
+	t := content(tableArgument(L, 1, "concat"))
 	sep := ""
 	if L.Get(2) != lua.LNil {
 		sep = stringArgument(L, 2, "concat")
 	}
 	first, last := optionalInt(L, 3, "concat", 1), optionalInt(L, 4, "concat", t.Len())
 	var b strings.Builder
+	paid := 0
 	for i := first; i <= last; i++ {
 		s, ok := textOf(t.RawGet(lua.LNumber(i)))
 		if !ok {
@@ -33,8 +34,9 @@ func (vm *VM) tableConcat(L *lua.LState) int {
 			b.WriteString(sep)
 		}
 		checkString(L, b.Len())
-		if i&1023 == 0 {
-			spend(L, 1024)
+		if done := (i-first)/4 + b.Len()/64; done-paid >= 1024 {
+			spend(L, done-paid)
+			paid = done
 		}
 	}
 	L.Push(lua.LString(b.String()))
@@ -59,12 +61,10 @@ func (vm *VM) tableInsert(L *lua.LState) int {
 		if at > end {
 			end = at
 		}
-		if at < end {
-			spend(L, max(end-at, 0)/16)
-		}
 		if at < 1 {
 			argument(L, 2, "insert", "position out of bounds")
 		}
+		spend(L, (end-at)/16)
 		for i := end; i > at; i-- {
 			set(t, i, t.RawGet(lua.LNumber(i-1)))
 		}
@@ -78,7 +78,7 @@ func (vm *VM) tableInsert(L *lua.LState) int {
 func set(t *lua.LTable, i int, v lua.LValue) { t.RawSet(lua.LNumber(i), v) }
 
 func (vm *VM) tableMaxN(L *lua.LState) int {
-	t := vm.content(tableArgument(L, 1, "maxn"))
+	t := content(tableArgument(L, 1, "maxn"))
 	var most lua.LNumber
 	for k, _ := t.Next(lua.LNil); k != lua.LNil; k, _ = t.Next(k) {
 		if n, ok := k.(lua.LNumber); ok && n > most {
@@ -112,6 +112,7 @@ func (vm *VM) tableRemove(L *lua.LState) int {
 func (vm *VM) tableSort(L *lua.LState) int {
 	t := vm.writable(L, tableArgument(L, 1, "sort"))
 	n := t.Len()
+	spend(L, n/4)
 	items := make([]lua.LValue, n)
 	for i := range items {
 		items[i] = t.RawGet(lua.LNumber(i + 1))

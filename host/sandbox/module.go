@@ -11,6 +11,7 @@ import (
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/gate"
 	"github.com/webhost-systems/drhost/host/journal"
+	"github.com/webhost-systems/drhost/host/plan"
 )
 
 // moduleTable makes what `require "hetzner"` returns.
@@ -23,8 +24,8 @@ func (s *Script) moduleTable(L *lua.LState, m *binding.Module) *lua.LTable {
 		t.RawSetString(name, L.NewFunction(s.provider(m, f)))
 	}
 	return s.vm.freeze("module "+m.Name, t, func(key lua.LValue) string {
-		text := fmt.Sprintf("there is no function %s.%s", m.Name, key.String())
-		if near := binding.Nearest(key.String(), names); near != "" {
+		text := fmt.Sprintf("there is no function %s.%s", m.Name, named(key))
+		if near := binding.Nearest(named(key), names); near != "" {
 			text += fmt.Sprintf("; did you mean %q?", near)
 		}
 		return text
@@ -43,7 +44,8 @@ func (s *Script) provider(m *binding.Module, f binding.Function) lua.LGFunction 
 		if err != nil {
 			raiseText(L, fmt.Sprintf("%s: %v", spec.Full(), err))
 		}
-		args, err := f.Decode(plain, s.session.Secret)
+		var args any
+		s.vm.outside(func() { args, err = f.Decode(plain, s.session.Secret) }) // to open a sealed credential is work, but not the script's
 		if err != nil {
 			s.refuse(L, spec, err, site)
 		}
@@ -51,10 +53,17 @@ func (s *Script) provider(m *binding.Module, f binding.Function) lua.LGFunction 
 		if !ok {
 			raiseText(L, fmt.Sprintf("module %s is not open in this run; name it in a `require` line of the runbook", m.Name))
 		}
-		value, err := s.session.Gate.Do(contextOf(L), scopeOf(L), callOp(f, client, plain, args, site))
+		spend(L, callCost)
+		var value any
+		s.vm.outside(func() {
+			value, err = s.session.Gate.Do(contextOf(L), scopeOf(L), callOp(f, client, plain, args, site))
+		})
 		s.vm.Refill()
 		if err != nil {
 			s.values.raise(L, err, site)
+		}
+		if spec.Effect == binding.Reads && s.o.Foresee && s.session.Gate.Doubtful() {
+			value = binding.Doubt(value, plan.Describe(spec.Full(), plain))
 		}
 		L.Push(s.values.toLua(L, value))
 		return 1

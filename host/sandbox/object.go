@@ -69,7 +69,9 @@ type runObject struct {
 
 // Elapsed is run:elapsed(): seconds since the disaster was detected.
 func (r *runObject) Elapsed(L *luar.LState) int {
-	r.colon(L, "elapsed")
+	if r.unknown(L) {
+		return 1
+	}
 	site := r.s.site(L.LState)
 	d, err := r.s.session.Engine.Elapsed(contextOf(L.LState), scopeOf(L.LState), site)
 	return r.s.push(L.LState, d.Seconds(), err, site)
@@ -78,7 +80,9 @@ func (r *runObject) Elapsed(L *luar.LState) int {
 // Remaining is run:remaining(): seconds left until the RTO; negative when it
 // is missed, nil when the runbook has none.
 func (r *runObject) Remaining(L *luar.LState) int {
-	r.colon(L, "remaining")
+	if r.unknown(L) {
+		return 1
+	}
 	site := r.s.site(L.LState)
 	d, has, err := r.s.session.Engine.Remaining(contextOf(L.LState), scopeOf(L.LState), site)
 	if err == nil && !has {
@@ -87,22 +91,24 @@ func (r *runObject) Remaining(L *luar.LState) int {
 	return r.s.push(L.LState, d.Seconds(), err, site)
 }
 
+// unknown pushes a planned number when a plan cannot know the time: changes
+// that it only predicts take theirs.
+func (r *runObject) unknown(L *luar.LState) bool {
+	if !r.s.o.Foresee || !r.s.session.Gate.Doubtful() {
+		return false
+	}
+	L.Push(lua.LNumber(binding.PlannedNumber()))
+	return true
+}
+
 // Result is run:result("Title"): the value of a finished step.
 func (r *runObject) Result(L *luar.LState) int {
-	r.colon(L, "result")
 	title := text(L.LState, 1, "run:result", "the title of a step")
 	v, ok := r.s.session.Engine.Result(title)
 	if !ok {
 		raiseText(L.LState, fmt.Sprintf("run:result: no step called %q has finished", title))
 	}
 	return r.s.push(L.LState, v, nil, r.s.site(L.LState))
-}
-
-// colon raises when a method was called with a dot: then there is no object.
-func (r *runObject) colon(L *luar.LState, name string) {
-	if r == nil || r.s == nil {
-		raiseText(L.LState, fmt.Sprintf("write run:%s(), with a colon", name))
-	}
 }
 
 var runMethods = map[string]string{"Elapsed": "elapsed", "Remaining": "remaining", "Result": "result"}
@@ -131,15 +137,23 @@ func (s *Script) runWord(L *lua.LState) lua.LValue {
 		meta.RawSetString(key, lua.LNil)
 	}
 	index := meta.RawGetString("__index")
+	methods := map[string]*lua.LFunction{}
+	for _, name := range runMethods {
+		methods[name] = ownMethod(L, v, index, name)
+	}
 	meta.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
 		L.Push(index)
 		L.Push(L.Get(1))
 		L.Push(L.Get(2))
 		L.Call(2, 1)
+		if name, ok := L.Get(2).(lua.LString); ok && methods[string(name)] != nil {
+			L.Push(methods[string(name)])
+			return 1
+		}
 		if L.Get(-1) == lua.LNil {
 			names := []string{"id", "mode", "drill", "elapsed", "remaining", "result"}
-			text := fmt.Sprintf("run has no field %q", L.Get(2).String())
-			if near := binding.Nearest(L.Get(2).String(), names); near != "" {
+			text := fmt.Sprintf("run has no field %q", named(L.Get(2)))
+			if near := binding.Nearest(named(L.Get(2)), names); near != "" {
 				text += fmt.Sprintf("; did you mean %q?", near)
 			}
 			raiseText(L, text)
@@ -148,4 +162,27 @@ func (s *Script) runWord(L *lua.LState) lua.LValue {
 	}))
 	meta.RawSetString("__metatable", lua.LString("locked"))
 	return v
+}
+
+// ownMethod is a method that only the object itself can be given: gopher-luar
+// would try to make an object of a script's table, and panics on some.
+func ownMethod(L *lua.LState, object, index lua.LValue, name string) *lua.LFunction {
+	L.Push(index)
+	L.Push(object)
+	L.Push(lua.LString(name))
+	L.Call(2, 1)
+	method := L.Get(-1)
+	L.Pop(1)
+	return L.NewFunction(func(L *lua.LState) int {
+		if L.Get(1) != object {
+			raiseText(L, fmt.Sprintf("write run:%s(), with a colon", name))
+		}
+		n := L.GetTop()
+		L.Push(method)
+		for i := 1; i <= n; i++ {
+			L.Push(L.Get(i))
+		}
+		L.Call(n, lua.MultRet)
+		return L.GetTop() - n
+	})
 }

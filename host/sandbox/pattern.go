@@ -4,13 +4,15 @@ import (
 	"strings"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 const (
-	maxPattern       = 4 << 10
+	maxPattern       = words.MaxPattern
 	maxCaptures      = 32
 	maxPatternDepth  = 200
-	maxPatternSteps  = 20_000_000
+	maxPatternSteps  = words.MaxPatternSteps
 	patternSpend     = 4096 // steps charged at a time
 	captureOpen      = -1
 	capturePosition  = -2
@@ -27,6 +29,7 @@ type matcher struct {
 	captures []capture
 	depth    int
 	steps    int
+	unpaid   int // of the steps
 }
 
 // capture is a part of the subject; length may be captureOpen or capturePosition.
@@ -39,10 +42,11 @@ func newMatcher(L *lua.LState, subject, pattern string) *matcher {
 	return &matcher{L: L, subject: subject, pattern: pattern, captures: make([]capture, 0, 4)}
 }
 
-func (m *matcher) step() {
-	m.steps++
-	if m.steps%patternSpend == 0 {
-		spend(m.L, patternSpend/4)
+func (m *matcher) step(n int) {
+	m.steps += n
+	if m.unpaid += n; m.unpaid >= patternSpend {
+		spend(m.L, m.unpaid/4)
+		m.unpaid = 0
 		if m.steps > maxPatternSteps {
 			fail(m.L, "the pattern is too costly for this string")
 		}
@@ -54,6 +58,7 @@ func (m *matcher) step() {
 func (m *matcher) from(s, p int) int {
 	m.captures = m.captures[:0]
 	m.depth = 0
+	m.step(1)
 	return m.match(s, p)
 }
 
@@ -68,7 +73,7 @@ func (m *matcher) match(s, p int) int {
 
 func (m *matcher) rest(s, p int) int {
 	for p < len(m.pattern) {
-		m.step()
+		m.step(1)
 		switch c := m.pattern[p]; {
 		case c == '(':
 			return m.openCapture(s, p)
@@ -145,7 +150,7 @@ func (m *matcher) special(s, p int) (nextS, nextP int, ok bool) {
 func (m *matcher) greedy(start, least, p, end int) int {
 	s := start
 	for m.one(s, p, end) {
-		m.step()
+		m.step(1)
 		s++
 	}
 	for ; s >= least; s-- {
@@ -214,7 +219,7 @@ func (m *matcher) balanced(s, p int) int {
 	opening, closing := m.pattern[p], m.pattern[p+1]
 	open := 1
 	for i := s + 1; i < len(m.subject); i++ {
-		m.step()
+		m.step(1)
 		switch m.subject[i] {
 		case closing:
 			if open--; open == 0 {
@@ -253,7 +258,7 @@ func (m *matcher) backReference(s int, digit byte) int {
 	}
 	c := m.captures[i]
 	text := m.subject[c.start : c.start+max(c.length, 0)]
-	m.steps += len(text)
+	m.step(1 + len(text)/16)
 	if strings.HasPrefix(m.subject[s:], text) {
 		return s + len(text)
 	}
@@ -314,6 +319,7 @@ func (m *matcher) one(s, p, end int) bool {
 // set tells whether c belongs to the set from p, its bracket, to last, the
 // closing one.
 func (m *matcher) set(c byte, p, last int) bool {
+	m.step((last - p) / 16)
 	in := true
 	p++
 	if m.pattern[p] == '^' {
@@ -337,41 +343,6 @@ func (m *matcher) set(c byte, p, last int) bool {
 		}
 	}
 	return !in
-}
-
-func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-func isAlpha(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
-func isSpace(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
-func isPunct(c byte) bool { return c > ' ' && c < 0x7f && !isAlpha(c) && !isDigit(c) }
-
-// inClass tells whether c belongs to %class. A capital class is the complement.
-func inClass(c, class byte) bool {
-	var in bool
-	switch lower(class) {
-	case 'a':
-		in = isAlpha(c)
-	case 'c':
-		in = c < ' ' || c == 0x7f
-	case 'd':
-		in = isDigit(c)
-	case 'l':
-		in = c >= 'a' && c <= 'z'
-	case 'p':
-		in = isPunct(c)
-	case 's':
-		in = isSpace(c)
-	case 'u':
-		in = c >= 'A' && c <= 'Z'
-	case 'w':
-		in = isAlpha(c) || isDigit(c)
-	case 'x':
-		in = isDigit(c) || lower(c) >= 'a' && lower(c) <= 'f'
-	case 'z':
-		in = c == 0
-	default:
-		return class == c
-	}
-	return in != (class >= 'A' && class <= 'Z')
 }
 
 // value is capture i of a match from start to end; without captures, capture 0

@@ -83,6 +83,8 @@ func raiseFatal(L *lua.LState, err error) {
 // Call calls fn on behalf of the host. Whatever goes wrong in the script, in
 // the VM or in a Go function under it comes back as a *ScriptError.
 func (vm *VM) Call(L *lua.LState, fn lua.LValue, args ...lua.LValue) ([]lua.LValue, error) {
+	vm.meter.enter()
+	defer vm.meter.leave()
 	results, script := vm.protect(L, fn, args)
 	if script != nil {
 		return nil, script

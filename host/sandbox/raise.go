@@ -21,7 +21,7 @@ func (s stopValue) Uncatchable() error { return s.err }
 // raiseText raises a script error at the line that called the running function.
 func raiseText(L *lua.LState, text string) {
 	file, line := where(L, 1)
-	L.Error(lua.LString(fmt.Sprintf("%s:%d: %s", file, line, text)), 0)
+	L.Error(lua.LString(fmt.Sprintf("%s:%d: %s", file, line, clip(text, maxMessage))), 0)
 }
 
 // raise turns err into what the script sees: a fault is a table, a stop
@@ -83,13 +83,14 @@ func faultText(t *lua.LTable) string {
 		return ""
 	}
 	var b strings.Builder
-	if file := get("file"); file != "" {
-		fmt.Fprintf(&b, "%s:%s: ", file, t.RawGetString("line").String())
+	message := get("message")
+	if file := get("file"); file != "" && !strings.HasPrefix(message, file+":") {
+		fmt.Fprintf(&b, "%s:%s: ", file, named(t.RawGetString("line")))
 	}
 	if call := get("call"); call != "" {
 		b.WriteString(call + ": ")
 	}
-	b.WriteString(get("message"))
+	b.WriteString(message)
 	if hint := get("hint"); hint != "" {
 		b.WriteString(" (" + hint + ")")
 	}
@@ -102,6 +103,10 @@ func (vs *values) toError(err error) error {
 	if !errors.As(err, &script) {
 		return err
 	}
+	var limit *LimitError
+	if errors.As(script.Err, &limit) {
+		return fault.New(fault.Script, "%s: %s", script.Where, limit.Message)
+	}
 	if script.Err != nil {
 		return script.Err
 	}
@@ -113,16 +118,23 @@ func (vs *values) toError(err error) error {
 		} else if ok {
 			text = faultText(t)
 		}
-		return fault.New(fault.Script, "%s", text)
+		if at := strings.LastIndexByte(script.Where, ':'); at > 0 && !strings.HasPrefix(text, script.Where[:at+1]) {
+			text = script.Where + ": " + text
+		}
+		return fault.New(fault.Script, "%s", clip(text, maxMessage))
 	}
 	get := func(key string) string {
 		s, _ := t.RawGetString(key).(lua.LString)
-		return string(s)
+		return clip(string(s), maxMessage)
 	}
 	f := &fault.Fault{Kind: fault.Kind(get("kind")), Message: get("message"), Hint: get("hint"), Call: get("call"), Provider: get("provider")}
 	f.Transient = lua.LVAsBool(t.RawGetString("transient"))
 	if file := get("file"); file != "" && !strings.HasPrefix(f.Message, file+":") {
-		f.Message = fmt.Sprintf("%s:%s: %s", file, t.RawGetString("line").String(), f.Message)
+		place := script.Where // when the script has put something else into line
+		if n, ok := t.RawGetString("line").(lua.LNumber); ok {
+			place = file + ":" + n.String()
+		}
+		f.Message = place + ": " + f.Message
 	}
 	return f
 }

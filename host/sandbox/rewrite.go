@@ -27,19 +27,21 @@ import (
 //
 // goto is refused: it closes every captured local of the function.
 
-// rewrite rewrites a whole file. It panics with a *SyntaxError.
-func rewrite(file string, tree []ast.Stmt) []ast.Stmt {
-	r := &rewriter{file: file}
+// rewrite rewrites a whole file, for a plan when foresee is true. It panics with
+// a *SyntaxError.
+func rewrite(file string, tree []ast.Stmt, foresee bool) []ast.Stmt {
+	r := &rewriter{file: file, foresee: foresee}
 	r.fn = &function{varargs: true, constants: map[string]bool{}}
 	r.open(nil)
 	return r.statements(tree)
 }
 
 type rewriter struct {
-	file  string
-	fn    *function
-	depth int
-	temps int
+	file    string
+	fn      *function
+	depth   int
+	temps   int
+	foresee bool // comparisons are calls, see compare
 }
 
 // function is a function while it is walked.

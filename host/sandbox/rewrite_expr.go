@@ -33,6 +33,9 @@ func (r *rewriter) expr(expr ast.Expr) (out ast.Expr, height int) {
 	case *ast.AttrGetExpr:
 		height = r.pair(&e.Object, &e.Key)
 	case *ast.RelationalOpExpr:
+		if r.foresee {
+			return r.compare(e)
+		}
 		height = r.pair(&e.Lhs, &e.Rhs)
 	case *ast.ArithmeticOpExpr:
 		height = r.pair(&e.Lhs, &e.Rhs)
@@ -49,6 +52,9 @@ func (r *rewriter) expr(expr ast.Expr) (out ast.Expr, height int) {
 	case *ast.UnaryNotOpExpr:
 		e.Expr, height = r.expr(e.Expr)
 	case *ast.UnaryLenOpExpr:
+		if r.foresee {
+			return r.length(e)
+		}
 		e.Expr, height = r.expr(e.Expr)
 	case *ast.FunctionExpr:
 		r.functionBody(e, false)

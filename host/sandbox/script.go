@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
 	"sort"
 	"strings"
 
@@ -28,6 +30,9 @@ type Options struct {
 	Catalog *binding.Catalog
 	Std     map[string]Source // "std.health" -> its source
 	Limits  Limits
+	// Foresee makes it the script of a plan: where it branches on what nobody
+	// can know yet, the gate decides.
+	Foresee bool
 }
 
 // Session is what a script acts with while it runs.
@@ -51,19 +56,24 @@ type Script struct {
 	session  *Session
 	o        Options
 	loaded   map[string]lua.LValue // std modules by name
+	branches int                   // under way; whoever holds the baton may touch it
 }
 
 // Load compiles the file and runs its top level.
 func Load(o Options) (*Script, error) {
-	proto, err := Compile(o.Source.File, o.Source.Text)
+	proto, err := compile(o.Source.File, o.Source.Text, o.Foresee)
 	if err != nil {
 		return nil, err
 	}
 	s := &Script{file: o.Source.File, o: o, loaded: map[string]lua.LValue{},
 		values: &values{catalog: o.Catalog, metas: map[string]*lua.LTable{}}}
 	s.vm = newVM(o.Limits)
+	s.values.charge = s.vm.meter.charge
 	for name, word := range s.words() {
 		s.vm.SetWord(name, word)
+	}
+	if o.Foresee {
+		s.foresees()
 	}
 	L := s.vm.NewThread(context.Background())
 	returned, err := s.vm.Call(L, s.vm.Function(proto))
@@ -117,7 +127,7 @@ func (s *Script) Begin(session Session) {
 // or what Expose made.
 func (s *Script) Body(name string, args ...any) run.Body {
 	return func(ctx context.Context, sc *gate.Scope) (any, error) {
-		L := s.vm.NewThread(withScope(ctx, sc))
+		L := s.thread(ctx, sc)
 		values := make([]lua.LValue, len(args))
 		for i, a := range args {
 			values[i] = s.argument(L, a)
@@ -166,9 +176,17 @@ func (s *Script) call(ctx context.Context, L *lua.LState, fn lua.LValue, args ..
 	}
 	plain, err := s.values.toPlain(returned[0])
 	if err != nil { // the script's mistake, not drhost's
-		return nil, fault.New(fault.Script, "what is returned cannot be kept: %v", err)
+		return nil, fault.New(fault.Script, "%swhat this function returns cannot be kept: %v", begins(fn), err)
 	}
 	return plain, nil
+}
+
+// begins is where a function begins, as an error says it.
+func begins(fn lua.LValue) string {
+	if f, ok := fn.(*lua.LFunction); ok && f.Proto != nil {
+		return fmt.Sprintf("%s:%d: ", f.Proto.SourceName, f.Proto.LineDefined)
+	}
+	return ""
 }
 
 // require is the word; catalog modules, and std modules from the binary.
@@ -207,7 +225,7 @@ func (s *Script) require(L *lua.LState) int {
 }
 
 func (s *Script) requireStd(L *lua.LState, name string, src Source) lua.LValue {
-	proto, err := Compile(src.File, src.Text)
+	proto, err := compile(src.File, src.Text, s.o.Foresee)
 	if err != nil {
 		raiseText(L, err.Error())
 	}
@@ -217,6 +235,19 @@ func (s *Script) requireStd(L *lua.LState, name string, src Source) lua.LValue {
 	value := L.Get(-1)
 	L.Pop(1)
 	return value
+}
+
+// thread makes a thread for the run, a step or a branch. Each draws its own
+// numbers of chance, from the run's id and its path on: a resumed run skips
+// what has finished, and what comes after must draw what it drew before.
+func (s *Script) thread(ctx context.Context, sc *gate.Scope) *lua.LState {
+	L := s.vm.NewThread(withScope(ctx, sc))
+	if f, ok := L.Context().(*fiber); ok {
+		h := fnv.New64a()
+		io.WriteString(h, s.session.Engine.Started().Run+"\x00"+sc.Path)
+		f.random = seeded(h.Sum64())
+	}
+	return L
 }
 
 type scopeKey struct{}

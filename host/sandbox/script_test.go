@@ -3,8 +3,11 @@ package sandbox
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	lua "github.com/yuin/gopher-lua"
 
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/clock"
@@ -30,12 +33,17 @@ type boxArgs struct {
 	Wait time.Duration `lua:"wait" default:"1s" doc:"How long."`
 }
 
-type boxes struct{ calls []string }
+type boxes struct {
+	lock  sync.Mutex
+	calls []string
+}
 
 func testCatalog(t *testing.T) *binding.Catalog {
 	t.Helper()
 	open := func(c *boxes, _ context.Context, a boxArgs) (Box, error) {
+		c.lock.Lock()
 		c.calls = append(c.calls, "open "+a.Name+" "+a.Key.Reveal())
+		c.lock.Unlock()
 		if a.Name == "missing" {
 			return Box{}, fault.New(fault.NotFound, "there is no box %q", a.Name).WithHint("look in the cellar")
 		}
@@ -185,5 +193,15 @@ func TestLoadingCallsNothing(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: got %v, want %s", c.source, err, c.want)
 		}
+	}
+}
+
+func TestAListKeepsThePlacesAroundAGap(t *testing.T) {
+	vs := &values{}
+	L := lua.NewState()
+	defer L.Close()
+	list, ok := vs.toLua(L, []any{1.0, nil, 3.0, nil}).(*lua.LTable)
+	if !ok || list.RawGetInt(1) != lua.LNumber(1) || list.RawGetInt(2) != lua.LNil || list.RawGetInt(3) != lua.LNumber(3) {
+		t.Fatal(list)
 	}
 }

@@ -10,13 +10,15 @@ import (
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // Limits of plain data that leaves a script: what is deeper or larger is a
 // mistake, and would only fill the journal.
 const (
-	maxDepth = 32
-	maxItems = 100_000
+	maxDepth = words.MaxDepth
+	maxItems = words.MaxItems
+	maxPlain = words.MaxPlain // bytes of text in it
 	typeKey  = "$type"
 
 	plannedKey = "$planned"
@@ -30,20 +32,59 @@ type values struct {
 	catalog *binding.Catalog
 	metas   map[string]*lua.LTable // record type -> strict metatable
 	faults  *lua.LTable            // metatable of raised faults
+	foresee foreseer               // in a plan only
+	charge  func(int64) error      // takes instructions for the work; may be nil
 }
 
-// toPlain turns v into plain data; path names v in the error.
+// toPlain turns v into plain data.
 func (vs *values) toPlain(v lua.LValue) (any, error) {
-	count := 0
-	return vs.plain(v, "", 0, &count)
+	p := plainer{vs: vs}
+	plain, err := p.value(v, nil, 0)
+	if vs.charge != nil {
+		_ = vs.charge(int64(p.bytes/2 + 20*p.count)) // when nothing is left, the script ends before its next instruction
+	}
+	return plain, err
 }
 
-func (vs *values) plain(v lua.LValue, path string, depth int, count *int) (any, error) {
-	if *count++; *count > maxItems {
-		return nil, fmt.Errorf("%sholds more than %d values", at(path), maxItems)
+// plainer makes plain data of one value and adds up what it takes.
+type plainer struct {
+	vs    *values
+	count int
+	bytes int
+}
+
+// place is where in a value something stands. It is put into words only for
+// an error.
+type place struct {
+	parent *place
+	name   string
+	index  int
+}
+
+func (p *place) String() string {
+	if p == nil {
+		return "the value "
+	}
+	var path string
+	for ; p != nil; p = p.parent {
+		switch {
+		case p.index > 0:
+			path = fmt.Sprintf("[%d]%s", p.index, path)
+		case path == "" || path[0] == '[':
+			path = clip(p.name, 40) + path
+		default:
+			path = clip(p.name, 40) + "." + path
+		}
+	}
+	return fmt.Sprintf("%q ", clip(path, 120))
+}
+
+func (p *plainer) value(v lua.LValue, at *place, depth int) (any, error) {
+	if p.count++; p.count > maxItems {
+		return nil, fmt.Errorf("%sholds more than %d values", at, maxItems)
 	}
 	if depth > maxDepth {
-		return nil, fmt.Errorf("%sis nested deeper than %d tables, or contains itself", at(path), maxDepth)
+		return nil, fmt.Errorf("%sis nested deeper than %d tables, or contains itself", at, maxDepth)
 	}
 	switch v := v.(type) {
 	case *lua.LNilType:
@@ -52,59 +93,66 @@ func (vs *values) plain(v lua.LValue, path string, depth int, count *int) (any, 
 		return bool(v), nil
 	case lua.LNumber:
 		n := float64(v)
+		if p.vs.foresee != nil && binding.IsPlannedNumber(n) {
+			return binding.PlannedValue(binding.Number, "number"), nil
+		}
 		if math.IsNaN(n) || math.IsInf(n, 0) {
-			return nil, fmt.Errorf("%sis %v, which is no number that can be recorded", at(path), n)
+			return nil, fmt.Errorf("%sis %v, which is no number that can be recorded", at, n)
 		}
 		return n, nil
 	case lua.LString:
-		if !utf8.ValidString(string(v)) {
-			return nil, fmt.Errorf("%sis no valid UTF-8 text", at(path))
-		}
-		return string(v), nil
+		return p.text(string(v), at)
 	case *lua.LUserData:
 		if ref, ok := v.Value.(secretRef); ok {
 			return binding.SecretRef(ref.name), nil
 		}
 	case *lua.LTable:
-		return vs.plainTable(v, path, depth, count)
+		return p.table(v, at, depth)
 	}
-	return nil, fmt.Errorf("%sis a %s, which is no plain data", at(path), v.Type())
+	return nil, fmt.Errorf("%sis a %s, which is no plain data", at, v.Type())
 }
 
-func at(path string) string {
-	if path == "" {
-		return "the value "
+func (p *plainer) text(s string, at *place) (string, error) {
+	if p.bytes += len(s); p.bytes > maxPlain {
+		return "", fmt.Errorf("%sholds more than %d KiB of text; keep it where it is and pass on its name", at, maxPlain>>10)
 	}
-	return fmt.Sprintf("%q ", path)
+	if !utf8.ValidString(s) {
+		return "", fmt.Errorf("%sis no valid UTF-8 text", at)
+	}
+	return s, nil
 }
 
-func (vs *values) plainTable(t *lua.LTable, path string, depth int, count *int) (any, error) {
-	length := t.Len()
-	list := make([]any, 0, length)
+func (p *plainer) table(t *lua.LTable, at *place, depth int) (any, error) {
+	if content(t) != t {
+		return nil, fmt.Errorf("%sis a library or a module, which is no plain data", at)
+	}
+	var list []any
 	fields := map[string]any{}
 	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
 		switch k := k.(type) {
 		case lua.LString:
-			x, err := vs.plain(v, join(path, string(k)), depth+1, count)
+			name, err := p.text(string(k), at)
 			if err != nil {
 				return nil, err
 			}
-			fields[string(k)] = x
+			if fields[name], err = p.value(v, &place{at, name, 0}, depth+1); err != nil {
+				return nil, err
+			}
 		case lua.LNumber:
 			if float64(k) != float64(len(list)+1) {
-				return nil, fmt.Errorf("%sis a list with a hole, or with a key that is no name", at(path))
+				return nil, fmt.Errorf("%sis a list with a hole, or with a key that is no name", at)
 			}
-			x, err := vs.plain(v, fmt.Sprintf("%s[%d]", path, len(list)+1), depth+1, count)
+			x, err := p.value(v, &place{at, "", len(list) + 1}, depth+1)
 			if err != nil {
 				return nil, err
 			}
 			list = append(list, x)
 		default:
-			return nil, fmt.Errorf("%shas a key that is a %s", at(path), k.Type())
+			return nil, fmt.Errorf("%shas a key that is a %s", at, k.Type())
 		}
 	}
 	if len(list) > 0 && len(fields) > 0 {
-		return nil, fmt.Errorf("%smixes list items and named fields", at(path))
+		return nil, fmt.Errorf("%smixes list items and named fields", at)
 	}
 	if len(list) > 0 {
 		return list, nil
@@ -116,18 +164,12 @@ func (vs *values) plainTable(t *lua.LTable, path string, depth int, count *int) 
 		if name, ok := meta.RawGetString(typeKey).(lua.LString); ok {
 			fields[typeKey] = string(name)
 		}
+		stillOpen(meta, fields)
 	}
 	if len(fields) == 0 {
 		return []any{}, nil
 	}
 	return fields, nil
-}
-
-func join(path, name string) string {
-	if path == "" {
-		return name
-	}
-	return path + "." + name
 }
 
 // toLua turns plain data into a Lua value. A record gets a metatable that
@@ -142,8 +184,8 @@ func (vs *values) toLua(L *lua.LState, v any) lua.LValue {
 		return lua.LString(v)
 	case []any:
 		t := L.CreateTable(len(v), 0)
-		for _, x := range v {
-			t.Append(vs.toLua(L, x))
+		for i, x := range v { // a nil keeps its place, so that the others keep theirs
+			t.RawSetInt(i+1, vs.toLua(L, x))
 		}
 		return t
 	case map[string]any:
@@ -156,10 +198,11 @@ func (vs *values) tableOf(L *lua.LState, m map[string]any) lua.LValue {
 	if name, ok := m["$secret"].(string); ok && len(m) == 1 {
 		ud := L.NewUserData()
 		ud.Value = secretRef{name}
+		ud.Metatable = secretMeta(L)
 		return ud
 	}
-	if _, planned := binding.PlannedEntry(m, ""); planned {
-		return vs.plannedTable(L, m)
+	if v, planned := vs.plannedValue(L, m); planned {
+		return v
 	}
 	var room [16]string
 	keys := room[:0]
@@ -168,13 +211,22 @@ func (vs *values) tableOf(L *lua.LState, m map[string]any) lua.LValue {
 	}
 	slices.Sort(keys)
 	t := L.CreateTable(0, len(m))
+	var open map[string]string
 	for _, k := range keys {
-		if k != typeKey {
+		if what, kind, ok := binding.PlannedKind(m[k]); ok && kind == binding.Bool {
+			if open == nil {
+				open = map[string]string{}
+			}
+			open[k] = what
+		} else if k != typeKey {
 			t.RawSetString(k, vs.toLua(L, m[k]))
 		}
 	}
 	if name, ok := m[typeKey].(string); ok {
 		t.Metatable = vs.meta(L, name)
+	}
+	if open != nil {
+		vs.undecided(L, t, open)
 	}
 	return t
 }
@@ -187,10 +239,17 @@ func (vs *values) plannedTable(L *lua.LState, m map[string]any) *lua.LTable {
 	meta.RawSetString(plannedKey, ud)
 	meta.RawSetString("__metatable", lua.LString("locked"))
 	meta.RawSetString("__index", L.NewFunction(func(L *lua.LState) int {
-		v, _ := binding.PlannedEntry(m, L.Get(2).String())
+		v, _ := binding.PlannedEntry(m, named(L.Get(2)))
 		L.Push(vs.toLua(L, v))
 		return 1
 	}))
+	what, _, _ := binding.PlannedKind(m)
+	text := func(L *lua.LState) int {
+		L.Push(lua.LString(binding.Planned(what)))
+		return 1
+	}
+	meta.RawSetString("__tostring", L.NewFunction(text))
+	meta.RawSetString("__concat", L.NewFunction(text))
 	t := L.NewTable()
 	t.Metatable = meta
 	return t
@@ -234,8 +293,8 @@ func strictMeta(L *lua.LState, what string, fields []string) *lua.LTable {
 			L.Push(lua.LNil)
 			return 1
 		}
-		text := fmt.Sprintf("%s has no field %q", what, key.String())
-		if near := binding.Nearest(key.String(), fields); near != "" {
+		text := fmt.Sprintf("%s has no field %q", what, named(key))
+		if near := binding.Nearest(named(key), fields); near != "" {
 			text += fmt.Sprintf("; did you mean %q?", near)
 		} else {
 			text += "; it has " + strings.Join(fields, ", ")

@@ -15,16 +15,18 @@ import (
 	"sync"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 const (
-	callDepth      = 512      // nested Lua calls on one thread
-	registryStart  = 2048     // values
-	registryMax    = 64 << 10 // values
+	callDepth      = words.MaxCalls // nested Lua calls on one thread
+	registryStart  = 2048           // values
+	registryMax    = 64 << 10       // values
 	registryStep   = 8192
-	maxArrayIndex  = 1 << 20
-	maxString      = 8 << 20 // bytes of one string a script may build
-	protectedDepth = 180     // nested pcalls
+	maxArrayIndex  = words.MaxList
+	maxString      = words.MaxString // bytes of one string a script may build
+	protectedDepth = words.MaxPcalls // nested pcalls
 	spareThreads   = 8
 )
 
@@ -47,7 +49,9 @@ type VM struct {
 	meter  meter
 	spare  []*lua.LState
 	random *rand.Rand
-	words  []string // names of the globals, for "did you mean"
+	// foresee answers what a plan cannot know; nil outside of one.
+	foresee foreseer
+	words   []string // names of the globals, for "did you mean"
 }
 
 // newVM makes a VM with the libraries and without words.
@@ -60,7 +64,7 @@ func newVM(limits Limits) *VM {
 	}
 	root.G.MainThread, root.G.CurrentThread = root, root
 	vm := &VM{root: root, limits: limits.orDefault()}
-	vm.meter = newMeter(vm.limits)
+	vm.meter.open(vm.limits)
 	vm.Seed(0)
 	vm.env = root.NewTable()
 	root.Env, root.G.Global = vm.env, vm.env
@@ -73,12 +77,29 @@ func newVM(limits Limits) *VM {
 }
 
 // Seed sets where math.random starts. The same seed gives the same numbers.
-func (vm *VM) Seed(seed uint64) { vm.random = rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15)) }
+func (vm *VM) Seed(seed uint64) { vm.random = seeded(seed) }
+
+func seeded(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, seed^0x9e3779b97f4a7c15)) }
+
+// chance is the generator of the line of execution that L belongs to.
+func (vm *VM) chance(L *lua.LState) *rand.Rand {
+	if f, ok := L.Context().(*fiber); ok {
+		return f.random
+	}
+	return vm.random
+}
 
 // Refill gives the script a fresh allowance of instructions. The gate calls it
 // whenever a call comes back, so that only work between calls is limited. A VM
 // that was stopped for its memory stays stopped.
 func (vm *VM) Refill() { vm.meter.refill() }
+
+// outside does what is not the script's own work: calls, waits, the journal.
+func (vm *VM) outside(do func()) {
+	vm.meter.watch.running.Store(false)
+	defer vm.meter.watch.running.Store(true)
+	do()
+}
 
 // SetWord declares a global function of the host.
 func (vm *VM) SetWord(name string, fn lua.LGFunction) {
@@ -100,7 +121,7 @@ func (vm *VM) Function(proto *lua.FunctionProto) *lua.LFunction {
 // stops when ctx is done. Its L.Context() is a context of the VM's own; host
 // code that waits takes contextOf(L) instead.
 func (vm *VM) NewThread(ctx context.Context) *lua.LState {
-	return vm.newThread(&fiber{vm: vm, parent: ctx, done: ctx.Done()})
+	return vm.newThread(&fiber{vm: vm, parent: ctx, done: ctx.Done(), random: vm.random})
 }
 
 func (vm *VM) newThread(f *fiber) *lua.LState {

@@ -3,15 +3,29 @@ package sandbox
 import (
 	"context"
 	"fmt"
-	"sort"
+	"strings"
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
-	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/gate"
 	"github.com/webhost-systems/drhost/host/journal"
 	"github.com/webhost-systems/drhost/host/run"
+	"github.com/webhost-systems/drhost/host/words"
+)
+
+const (
+	wordCost    = 1000 // instructions that a word costs beside what its body does
+	noteCost    = 4000 // and one that writes a line into the journal
+	stepCost    = 8000 // or a step, or a branch
+	callCost    = 200
+	maxBranches = words.MaxBranches // of one parallel or each
+	maxAtOnce   = words.MaxAtOnce   // of them at the same time
+	maxAlive    = words.MaxAlive    // branches in all that were started and did not end
+	maxAttempts = words.MaxAttempts
+	maxChoices  = 100
+	shortest    = 100 * time.Millisecond // between two tries of eventually
 )
 
 // words are what a runbook says beside plain Lua. DESIGN section 5 lists them.
@@ -41,15 +55,19 @@ func (s *Script) running(name string, fn lua.LGFunction) lua.LGFunction {
 		if s.session == nil {
 			raiseText(L, name+" is called while the file is loaded; it belongs inside run = function(input) ... end")
 		}
-		return fn(L)
+		spend(L, wordCost)
+		n := 0
+		s.vm.outside(func() { n = fn(L) })
+		return n
 	}
 }
 
 func (s *Script) step(L *lua.LState) int {
 	site := s.site(L)
-	title := text(L, 1, "step", "a title")
+	spend(L, stepCost)
+	title := title(L, 1, "step", "a title")
 	fn, options := s.functionAndOptions(L, 2, "step", "timeout", "attempts", "optional", "owner", "undo")
-	spec := run.Spec{Title: title, Site: site, Attempts: options.count("attempts", 1), Timeout: options.duration("timeout", 0),
+	spec := run.Spec{Title: title, Site: site, Attempts: options.count("attempts", 1, maxAttempts), Timeout: options.duration("timeout", 0),
 		Optional: options.flag("optional"), Owner: options.text("owner")}
 	if undo, ok := options.get("undo", lua.LTFunction); ok {
 		spec.Undo = func(value any) run.Body { return s.bodyOf(undo.(*lua.LFunction), value) }
@@ -58,10 +76,33 @@ func (s *Script) step(L *lua.LState) int {
 	return s.push(L, value, err, site)
 }
 
+// branch is body1 for one of several: what the ones before it used up is not
+// held against it.
+func (s *Script) branch(fn *lua.LFunction, args ...lua.LValue) run.Body {
+	body := s.body1(fn, args...)
+	return func(ctx context.Context, sc *gate.Scope) (any, error) {
+		if s.branches >= maxAlive {
+			return nil, fault.New(fault.Invalid, "more than %d branches are under way; set at_once, or do not put parallel inside parallel", maxAlive)
+		}
+		s.branches++
+		defer func() { s.branches-- }()
+		s.vm.meter.forgive()
+		_ = s.vm.meter.charge(stepCost) // when nothing is left, the body ends before its first instruction
+		return body(ctx, sc)
+	}
+}
+
+// atMost refuses more branches than a machine should carry.
+func atMost(L *lua.LState, word string, n int) {
+	if n > maxBranches {
+		raiseText(L, fmt.Sprintf("%s: there are more than %d branches; go through them in several parts", word, maxBranches))
+	}
+}
+
 // bodyOf makes a body of a Lua function that is given one value.
 func (s *Script) bodyOf(fn *lua.LFunction, value any) run.Body {
 	return func(ctx context.Context, sc *gate.Scope) (any, error) {
-		L := s.vm.NewThread(withScope(ctx, sc))
+		L := s.thread(ctx, sc)
 		return s.call(ctx, L, fn, s.values.toLua(L, value))
 	}
 }
@@ -69,85 +110,8 @@ func (s *Script) bodyOf(fn *lua.LFunction, value any) run.Body {
 // body1 makes a body of a Lua function.
 func (s *Script) body1(fn *lua.LFunction, args ...lua.LValue) run.Body {
 	return func(ctx context.Context, sc *gate.Scope) (any, error) {
-		return s.call(ctx, s.vm.NewThread(withScope(ctx, sc)), fn, args...)
+		return s.call(ctx, s.thread(ctx, sc), fn, args...)
 	}
-}
-
-func (s *Script) parallel(L *lua.LState) int {
-	site := s.site(L)
-	title := text(L, 1, "parallel", "a title")
-	t := L.CheckTable(2)
-	options := s.options(L, 3, "parallel", "keep_going", "at_once")
-	var branches []run.Branch
-	for k, v := t.Next(lua.LNil); k != lua.LNil; k, v = t.Next(k) {
-		name, ok := k.(lua.LString)
-		fn, isFunction := v.(*lua.LFunction)
-		if !ok || !isFunction {
-			raiseText(L, "parallel takes { name = function() ... end, ... }")
-		}
-		branches = append(branches, run.Branch{Name: string(name), Run: s.body1(fn)})
-	}
-	sort.Slice(branches, func(i, j int) bool { return branches[i].Name < branches[j].Name })
-	spec := run.Spec{Title: title, Form: "parallel", Site: site, Attempts: 1}
-	return s.fan(L, spec, branches, options)
-}
-
-func (s *Script) each(L *lua.LState) int {
-	site := s.site(L)
-	title := text(L, 1, "each", "a title")
-	list := L.CheckTable(2)
-	fn, options := s.functionAndOptions(L, 3, "each", "key", "at_once", "keep_going")
-	key := options.text("key")
-	var branches []run.Branch
-	seen := map[string]bool{}
-	for i := 1; i <= list.Len(); i++ {
-		item := list.RawGetInt(i)
-		name := s.itemName(L, item, key)
-		if seen[name] {
-			raiseText(L, fmt.Sprintf("each: two items are called %q; name the field that tells them apart with key = ...", name))
-		}
-		seen[name] = true
-		branches = append(branches, run.Branch{Name: name, Run: s.body1(fn, item)})
-	}
-	spec := run.Spec{Title: title, Form: "each", Site: site, Attempts: 1}
-	return s.fan(L, spec, branches, options)
-}
-
-func (s *Script) itemName(L *lua.LState, item lua.LValue, key string) string {
-	t, ok := item.(*lua.LTable)
-	if !ok {
-		return item.String()
-	}
-	if key == "" {
-		key = "name"
-	}
-	v := t.RawGetString(key)
-	if v == lua.LNil {
-		raiseText(L, fmt.Sprintf("each: an item has no field %q to be named by; set key = ...", key))
-	}
-	return v.String()
-}
-
-func (s *Script) fan(L *lua.LState, spec run.Spec, branches []run.Branch, options options) int {
-	fan := run.Fan{AtOnce: options.count("at_once", 0), KeepGoing: options.flag("keep_going")}
-	joined, err := s.session.Engine.Parallel(contextOf(L), scopeOf(L), spec, branches, fan)
-	if err != nil {
-		s.values.raise(L, err, spec.Site)
-	}
-	failures := L.NewTable()
-	for name, f := range joined.Failures {
-		failures.RawSetString(name, s.values.faultTable(L, f, spec.Site))
-	}
-	L.Push(s.values.toLua(L, nonNil(joined.Results)))
-	L.Push(failures)
-	return 2
-}
-
-func nonNil(m map[string]any) map[string]any {
-	if m == nil {
-		return map[string]any{}
-	}
-	return m
 }
 
 func (s *Script) eventually(L *lua.LState) int {
@@ -155,13 +119,20 @@ func (s *Script) eventually(L *lua.LState) int {
 	within := s.span(L, 1, "eventually")
 	fn, options := s.functionAndOptions(L, 2, "eventually", "every")
 	sc := scopeOf(L)
-	ok, err := s.session.Engine.Eventually(contextOf(L), sc, within, options.duration("every", 5*time.Second), site, s.try(fn, sc))
+	ok, err := s.session.Engine.Eventually(contextOf(L), sc, within, max(options.duration("every", 5*time.Second), shortest), site, s.try(L, fn, sc))
 	return s.push(L, ok, err, site)
 }
 
-func (s *Script) try(fn *lua.LFunction, sc *gate.Scope) run.Try {
+// try makes a try of a Lua function. All tries of a step draw from the step's
+// numbers of chance: they are all made again when it is resumed.
+func (s *Script) try(L *lua.LState, fn *lua.LFunction, sc *gate.Scope) run.Try {
+	chance := s.vm.chance(L)
 	return func(ctx context.Context) (any, error) {
-		return s.call(ctx, s.vm.NewThread(withScope(ctx, sc)), fn)
+		th := s.vm.NewThread(withScope(ctx, sc))
+		if f, ok := th.Context().(*fiber); ok {
+			f.random = chance
+		}
+		return s.call(ctx, th, fn)
 	}
 }
 
@@ -169,21 +140,21 @@ func (s *Script) retry(L *lua.LState) int {
 	site := s.site(L)
 	fn, options := s.functionAndOptions(L, 1, "retry", "attempts", "backoff")
 	sc := scopeOf(L)
-	value, err := s.session.Engine.Retry(contextOf(L), sc, options.count("attempts", 3), options.duration("backoff", 2*time.Second), site, s.try(fn, sc))
+	value, err := s.session.Engine.Retry(contextOf(L), sc, options.count("attempts", 3, maxAttempts), options.duration("backoff", 2*time.Second), site, s.try(L, fn, sc))
 	return s.push(L, value, err, site)
 }
 
 func (s *Script) approve(L *lua.LState) int {
 	site := s.site(L)
-	q := gate.Question{Text: text(L, 1, "approve", "what is to be approved"), Site: site}
+	q := gate.Question{Text: clip(text(L, 1, "approve", "what is to be approved"), maxMessage), Site: site}
 	options := s.options(L, 2, "approve", "needs", "within")
-	_, err := s.session.Engine.Approve(contextOf(L), scopeOf(L), q, options.count("needs", 1), options.duration("within", 0))
+	_, err := s.session.Engine.Approve(contextOf(L), scopeOf(L), q, options.count("needs", 1, maxBranches), options.duration("within", 0))
 	return s.push(L, true, err, site)
 }
 
 func (s *Script) ask(L *lua.LState) int {
 	site := s.site(L)
-	q := gate.Question{Text: text(L, 1, "ask", "a question"), Site: site}
+	q := gate.Question{Text: clip(text(L, 1, "ask", "a question"), maxMessage), Site: site}
 	options := s.options(L, 2, "ask", "choices")
 	q.Choices = options.list("choices")
 	answer, err := s.session.Engine.Ask(contextOf(L), scopeOf(L), q)
@@ -192,49 +163,58 @@ func (s *Script) ask(L *lua.LState) int {
 
 func (s *Script) expect(L *lua.LState) int {
 	site := s.site(L)
-	what := text(L, 1, "expect", "what is expected")
+	what := clip(text(L, 1, "expect", "what is expected"), maxMessage)
 	if L.GetTop() < 2 {
 		raiseText(L, "expect takes a text and a condition")
 	}
+	spend(L, noteCost)
 	err := s.session.Engine.Expect(scopeOf(L), what, lua.LVAsBool(L.Get(2)), site)
 	if err != nil {
 		s.values.raise(L, err, site)
+	}
+	if !lua.LVAsBool(L.Get(2)) { // a plan that looks at what is done when it holds
+		L.Push(lua.LTrue)
+		return 1
 	}
 	L.Push(L.Get(2))
 	return 1
 }
 
 func (s *Script) finish(L *lua.LState) int {
-	s.session.Engine.Finish(text(L, 1, "finish", "a closing sentence"))
+	s.session.Engine.Finish(clip(text(L, 1, "finish", "a closing sentence"), maxMessage))
 	L.Push(lua.LTrue)
 	return 1
 }
 
 func (s *Script) note(L *lua.LState) int {
-	n := journal.NoteText{Text: text(L, 1, "note", "a text"), Site: s.site(L), Form: "note"}
+	n := journal.NoteText{Text: clip(text(L, 1, "note", "a text"), maxText), Site: s.site(L), Form: "note"}
 	if L.GetTop() > 1 {
 		plain, err := s.values.toPlain(L.CheckTable(2))
 		if err != nil {
 			raiseText(L, "note: "+err.Error())
 		}
-		n.Evidence, _ = plain.(map[string]any)
+		var byName bool
+		if n.Evidence, byName = plain.(map[string]any); !byName && L.CheckTable(2).Len() > 0 {
+			raiseText(L, "note takes a table with named fields as evidence, not a list")
+		}
 		n.Form = "evidence"
 	}
 	return s.record(L, n)
 }
 
 func (s *Script) print(L *lua.LState) int {
-	var line string
-	for i := 1; i <= L.GetTop(); i++ {
+	var line strings.Builder
+	for i := 1; i <= L.GetTop() && line.Len() <= maxMessage; i++ {
 		if i > 1 {
-			line += "\t"
+			line.WriteByte('\t')
 		}
-		line += display(L, L.Get(i))
+		line.WriteString(display(L, L.Get(i)))
 	}
-	return s.record(L, journal.NoteText{Text: line, Site: s.site(L), Form: "print"})
+	return s.record(L, journal.NoteText{Text: clip(line.String(), maxMessage), Site: s.site(L), Form: "print"})
 }
 
 func (s *Script) record(L *lua.LState, n journal.NoteText) int {
+	spend(L, noteCost)
 	if err := s.session.Engine.Note(scopeOf(L), n); err != nil {
 		s.values.raise(L, err, n.Site)
 	}
@@ -245,12 +225,12 @@ func (s *Script) record(L *lua.LState, n journal.NoteText) int {
 func (s *Script) secret(L *lua.LState) int {
 	ud := L.NewUserData()
 	ud.Value = secretRef{text(L, 1, "secret", "a reference such as \"env:NAME\"")}
-	ud.Metatable = s.secretMeta(L)
+	ud.Metatable = secretMeta(L)
 	L.Push(ud)
 	return 1
 }
 
-func (s *Script) secretMeta(L *lua.LState) *lua.LTable {
+func secretMeta(L *lua.LState) *lua.LTable {
 	m := L.NewTable()
 	m.RawSetString("__metatable", lua.LString("locked"))
 	m.RawSetString("__tostring", L.NewFunction(func(L *lua.LState) int {
@@ -279,114 +259,8 @@ func text(L *lua.LState, n int, word, what string) string {
 
 func (s *Script) span(L *lua.LState, n int, word string) time.Duration {
 	d, err := time.ParseDuration(text(L, n, word, `a time such as "5m"`))
-	if err != nil {
-		raiseText(L, fmt.Sprintf(`%s: %q is no time such as "30s" or "5m"`, word, L.Get(n).String()))
-	}
-	return d
-}
-
-// functionAndOptions reads `[options], fn` from argument n on.
-func (s *Script) functionAndOptions(L *lua.LState, n int, word string, known ...string) (*lua.LFunction, options) {
-	o := options{word: word, L: L}
-	if L.Get(n).Type() == lua.LTTable {
-		o = s.options(L, n, word, known...)
-		n++
-	}
-	fn, ok := L.Get(n).(*lua.LFunction)
-	if !ok {
-		raiseText(L, fmt.Sprintf("%s takes a function as argument %d, not %s", word, n, L.Get(n).Type()))
-	}
-	return fn, o
-}
-
-func (s *Script) options(L *lua.LState, n int, word string, known ...string) options {
-	o := options{word: word, L: L}
-	if L.GetTop() < n || L.Get(n) == lua.LNil {
-		return o
-	}
-	o.table = L.CheckTable(n)
-	for k, _ := o.table.Next(lua.LNil); k != lua.LNil; k, _ = o.table.Next(k) {
-		found := false
-		for _, name := range known {
-			found = found || k.String() == name
-		}
-		if !found {
-			near := binding.Nearest(k.String(), known)
-			if near != "" {
-				near = fmt.Sprintf("; did you mean %q?", near)
-			}
-			raiseText(L, fmt.Sprintf("%s has no option %q%s", word, k.String(), near))
-		}
-	}
-	return o
-}
-
-// options are a word's optional table.
-type options struct {
-	word  string
-	L     *lua.LState
-	table *lua.LTable
-}
-
-func (o options) get(name string, want lua.LValueType) (lua.LValue, bool) {
-	if o.table == nil {
-		return nil, false
-	}
-	v := o.table.RawGetString(name)
-	if v == lua.LNil {
-		return nil, false
-	}
-	if v.Type() != want {
-		raiseText(o.L, fmt.Sprintf("%s: option %s must be a %s, not %s", o.word, name, want, v.Type()))
-	}
-	return v, true
-}
-
-func (o options) text(name string) string {
-	if v, ok := o.get(name, lua.LTString); ok {
-		return v.String()
-	}
-	return ""
-}
-
-func (o options) flag(name string) bool {
-	v, ok := o.get(name, lua.LTBool)
-	return ok && v == lua.LTrue
-}
-
-func (o options) count(name string, otherwise int) int {
-	v, ok := o.get(name, lua.LTNumber)
-	if !ok {
-		return otherwise
-	}
-	n := int(v.(lua.LNumber))
-	if lua.LNumber(n) != v || n < 1 {
-		raiseText(o.L, fmt.Sprintf("%s: option %s must be a whole number from 1 on", o.word, name))
-	}
-	return n
-}
-
-func (o options) duration(name string, otherwise time.Duration) time.Duration {
-	text := o.text(name)
-	if text == "" {
-		return otherwise
-	}
-	d, err := time.ParseDuration(text)
 	if err != nil || d < 0 {
-		raiseText(o.L, fmt.Sprintf(`%s: option %s must be a time such as "30s" or "5m", not %q`, o.word, name, text))
+		raiseText(L, fmt.Sprintf(`%s: %q is no time such as "30s" or "5m"`, word, named(L.Get(n))))
 	}
 	return d
-}
-
-func (o options) list(name string) []string {
-	v, ok := o.get(name, lua.LTTable)
-	if !ok {
-		return nil
-	}
-	var out []string
-	t := v.(*lua.LTable)
-	for i := 1; i <= t.Len(); i++ {
-		out = append(out, t.RawGetInt(i).String())
-	}
-	return out
 }

@@ -90,6 +90,10 @@ func (l *Lines) record(r journal.Record) {
 			}
 			l.line(1, text)
 		}
+	case journal.PlanDeviated:
+		if d, err := journal.Decode[journal.Deviation](r); err == nil {
+			l.line(depth(d.Site.Step)+1, red(l.color, "! NOT IN THE PLAN: ")+tame(d.Says)+": "+tame(d.Why))
+		}
 	case journal.UndoStarted:
 		if u, err := journal.Decode[journal.Undoing](r); err == nil {
 			l.line(0, bold(l.color, "undo")+", the last step first:\n  "+tame(strings.Join(u.List(), "\n")))

@@ -446,3 +446,23 @@ func TestUndoTree(t *testing.T) {
 		t.Errorf("steps of the run were made up:\n%s", got)
 	}
 }
+
+// TestNotInThePlan: a change that the plan does not have is shown at once, on
+// every kind of terminal.
+func TestNotInThePlan(t *testing.T) {
+	strange := journal.Deviation{Plan: "p", Says: "delete db-1", Why: "the plan has no such call in this step", Site: journal.Site{Step: "S"}}
+	lines := newScreen(t, 100, 24)
+	p := newTape(NewLines(lines, &hand{now: start}, false).Observe)
+	p.begin(0, "step", "S")
+	p.say(0, journal.PlanDeviated, strange)
+	live := newScreen(t, 100, 24)
+	l, p := still(live, Options{})
+	p.begin(0, "step", "S")
+	p.say(0, journal.PlanDeviated, strange)
+	l.tick()
+	for _, s := range []string{lines.text(), live.text()} {
+		if !strings.Contains(s, "NOT IN THE PLAN: delete db-1: the plan has no such call") {
+			t.Errorf("it shows\n%s", s)
+		}
+	}
+}

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -206,33 +208,57 @@ func (p *Person) value(ctx context.Context, prompt string) (json.RawMessage, err
 	}
 }
 
+// remedy is a way on from a failed step, as it is offered and may be typed.
+type remedy struct{ word, key, does string }
+
+var remedies = [...]remedy{
+	{"retry", "r", "try the step again"},
+	{"skip", "s", "go on without it; you say why, and what it would have returned"},
+	{"by hand", "b", "you have done it yourself; you say what, and what it would have returned"},
+	{"edit", "e", "stop here; a resume tries the edited step"},
+	{"stop", "q", "stop here; a resume goes on"},
+	{"raise", "x", "let the runbook handle the failure"},
+}
+
+// offered are the remedies of a failed step; the failure of an undo is nothing
+// that a runbook could handle.
+func offered(undo bool) []remedy {
+	if undo {
+		return remedies[:len(remedies)-1]
+	}
+	return remedies[:]
+}
+
 // Recover implements gate.Operator.
 func (p *Person) Recover(ctx context.Context, f gate.Failure) (gate.Remedy, error) {
 	defer p.turn()()
-	choices := "retry | skip | by hand (you have done it) | edit (stop, and try the edited step on resume) | stop | raise (let the runbook handle it)"
+	title := "step " + strconv.Quote(f.Step)
 	if f.Undo {
-		fmt.Fprintf(p.out, "\nthe undo of step %q failed:\n  %v\n", strings.TrimPrefix(f.Step, journal.UndoRoot+"/"), f.Cause)
-		choices = "retry | skip | by hand (you have done it) | edit (stop, and try the edited undo next time) | stop"
-	} else {
-		fmt.Fprintf(p.out, "\nstep %q failed:\n  %v\n", f.Step, f.Cause)
+		title = "the undo of step " + strconv.Quote(strings.TrimPrefix(f.Step, journal.UndoRoot+"/"))
+	}
+	fmt.Fprintf(p.out, "\n%s failed:\n  %v\n", title, f.Cause)
+	for _, r := range offered(f.Undo) {
+		fmt.Fprintf(p.out, "    %s  %-8s %s\n", r.key, r.word, r.does)
 	}
 	for {
-		line, err := p.Line(ctx, "  [%s]: ", choices)
+		line, err := p.Line(ctx, "  what now? ")
 		if err != nil {
 			return gate.Remedy{}, err
 		}
-		switch strings.ToLower(line) {
-		case "retry", "edit", "stop":
-			return gate.Remedy{Do: strings.ToLower(line), By: p.name}, nil
-		case "raise":
-			if !f.Undo {
-				return gate.Remedy{Do: "raise", By: p.name}, nil
-			}
-		case "skip":
-			return p.standIn(ctx, gate.Remedy{Do: "skip", By: p.name}, "why is it skipped?", f.Undo)
-		case "by hand", "by_hand":
-			return p.standIn(ctx, gate.Remedy{Do: "by_hand", By: p.name}, "what was done by hand, and why?", f.Undo)
+		line = strings.ReplaceAll(strings.ToLower(line), "_", " ")
+		at := slices.IndexFunc(offered(f.Undo), func(r remedy) bool { return line == r.word || line == r.key })
+		if at < 0 {
+			fmt.Fprintf(p.out, "  type one of the words above, or its letter\n")
+			continue
 		}
+		r := gate.Remedy{Do: strings.ReplaceAll(remedies[at].word, " ", "_"), By: p.name}
+		switch r.Do {
+		case "skip":
+			return p.standIn(ctx, r, "why is it skipped?", f.Undo)
+		case "by_hand":
+			return p.standIn(ctx, r, "what was done by hand, and why?", f.Undo)
+		}
+		return r, nil
 	}
 }
 

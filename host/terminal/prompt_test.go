@@ -22,7 +22,8 @@ func TestRecover(t *testing.T) {
 		{"retry", "what?\nretry\n", false, gate.Remedy{Do: "retry"}, "by hand"},
 		{"skip", "skip\n\nnot needed\n{\"a\":1}\n", false, gate.Remedy{Do: "skip", Reason: "not needed"}, "why is it skipped?"},
 		{"by hand", "by hand\ntyped it in the console\nno json\n\"v\"\n", false, gate.Remedy{Do: "by_hand", Reason: "typed it in the console"}, "that is no JSON"},
-		{"edit", "edit\n", false, gate.Remedy{Do: "edit"}, "on resume"},
+		{"edit", "edit\n", false, gate.Remedy{Do: "edit"}, "a resume tries the edited step"},
+		{"by its letter", "z\nq\n", false, gate.Remedy{Do: "stop"}, "or its letter"},
 		{"raise", "raise\n", false, gate.Remedy{Do: "raise"}, "raise"},
 		{"an undo by hand", "raise\nby hand\ndeleted it\n", true, gate.Remedy{Do: "by_hand", Reason: "deleted it"}, `the undo of step "Create" failed`},
 	} {

@@ -105,6 +105,10 @@ func (t *tree) record(r journal.Record, now time.Time) {
 		with(r, func(a journal.Approval) { t.answer(a, now) })
 	case journal.Note:
 		with(r, t.take)
+	case journal.PlanDeviated:
+		with(r, func(d journal.Deviation) {
+			t.say("fault", t.step(d.Site.Step), "NOT IN THE PLAN: "+d.Says+": "+d.Why)
+		})
 	case journal.FaultInjected:
 		with(r, func(f journal.Injected) { t.say("injected", t.root, "fault injected: "+f.Fault) })
 	case journal.RunFinished:

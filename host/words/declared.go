@@ -39,7 +39,7 @@ func structure() []Word {
 				{Name: "at_once", Kind: Count, Doc: "How many run at the same time; all unless set."}, {Name: "keep_going", Kind: Flag, Doc: "A failure does not cancel the other branches."}},
 			Returns: "the items' values by name, and with keep_going the faults by name as a second value", Type: "table<string, any>, table<string, drhost.Fault>",
 			Example: "each(\"Greet the servers\", { \"hobby-1\", \"hobby-2\" }, { at_once = 2 }, function(name)\n  note(\"hello \" .. name)\nend)"},
-		{Name: "eventually", Doc: "Calls a function until it returns true, or until the time is over. Faults that may pass count as \"not yet\". Its result must be looked at: a time that ran out raises nothing.",
+		{Name: "eventually", Doc: "Calls a function until it returns true, or until the time is over. Faults that may pass count as \"not yet\". Its result must be looked at: a time that ran out raises nothing. After a change a plan follows both results.",
 			Params:  []Param{{Name: "within", Kind: Duration, Doc: "For how long to try."}, {Name: "options", Kind: Options, Optional: true}, {Name: "fn", Kind: Function, Doc: "Returns true when it has come to pass. It holds no step."}},
 			Options: []Field{{Name: "every", Kind: Duration, Doc: "Pause between two tries; 5s unless set."}}, Returns: "whether it came to pass", Type: "boolean",
 			Example: "expect(\"the site answers\", eventually(\"5m\", { every = \"10s\" }, function() return true end))"},
@@ -58,7 +58,7 @@ func people() []Word {
 			Options: []Field{{Name: "needs", Kind: Count, Doc: "How many different people; 1 unless set. More than one need [[approvers]] in drhost.toml."},
 				{Name: "within", Kind: Duration, Doc: "How long to wait for them, on the run's clock; without it, as long as somebody is at the run."}}, Returns: "true", Type: "boolean",
 			Example: "approve(\"Give up hobby-1 and build a replacement\", { needs = 2, within = \"10m\" })"},
-		{Name: "ask", Doc: "Asks a person and returns the answer.",
+		{Name: "ask", Doc: "Asks a person and returns the answer. A plan follows each of the choices.",
 			Params:  []Param{{Name: "text", Kind: Text, Doc: "The question."}, {Name: "options", Kind: Options, Optional: true}},
 			Options: []Field{{Name: "choices", Kind: Texts, Doc: "The answers there are."}}, Returns: "the answer", Type: "string",
 			Example: "local region = ask(\"Which region?\", { choices = { \"fsn1\", \"nbg1\" } })\nnote(region)"},
@@ -69,7 +69,7 @@ func people() []Word {
 func evidence() []Word {
 	text := func(doc string) Param { return Param{Name: "text", Kind: Text, Doc: doc} }
 	return []Word{
-		{Name: "expect", Doc: "Raises a fault when the condition is nil or false; records it either way.",
+		{Name: "expect", Doc: "Raises a fault when the condition is nil or false; records it either way. After a change a plan follows both.",
 			Params: []Param{text("What is expected, as the report prints it."), {Name: "condition", Kind: Condition, Doc: "Whether it holds."}}, Returns: "the condition", Type: "any",
 			Example: "expect(\"there are customers\", 200 > 0)"},
 		{Name: "finish", Doc: "Says how the run ended. `return finish(...)` ends the runbook.",

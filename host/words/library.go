@@ -33,6 +33,7 @@ func Absent() []Absence {
 		{[]string{"package", "module", "dofile", "load", "loadfile", "loadstring"}, "all code of a run is in its sealed source; shared pieces are `std.` modules"},
 		{[]string{"coroutine", "channel"}, "a coroutine would not be cancelled with its run; parallel and each run branches"},
 		{[]string{"_G", "_ENV", "getfenv", "setfenv"}, "scripts share no globals; use local"},
+		{[]string{"_VERSION"}, "the Lua of a run is that of the drhost that runs it, and the journal names it"},
 		{[]string{"collectgarbage", "newproxy", "gcinfo"}, "memory is the host's concern"},
 		{[]string{"string.dump"}, "there is no code to load"},
 		{[]string{"string.gfind"}, "its name is string.gmatch"},

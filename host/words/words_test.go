@@ -1,6 +1,8 @@
 package words_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/webhost-systems/drhost/host/words"
@@ -45,5 +47,31 @@ func TestWhyAbsent(t *testing.T) {
 	}
 	if _, ok := words.WhyAbsent("string"); ok {
 		t.Error("string is not missing")
+	}
+}
+
+// TestManual goes through the library of the Lua 5.1 reference manual (section
+// 5): a script has it, or there is a reason why not.
+func TestManual(t *testing.T) {
+	manual := map[string]string{
+		"": `_G _VERSION assert collectgarbage dofile error getfenv getmetatable ipairs load loadfile loadstring module next pairs pcall print
+			rawequal rawget rawset require select setfenv setmetatable tonumber tostring type unpack xpcall coroutine debug io os package`,
+		"string": "byte char dump find format gmatch gsub len lower match rep reverse sub upper",
+		"table":  "concat insert maxn remove sort",
+		"math": `abs acos asin atan atan2 ceil cos cosh deg exp floor fmod frexp huge ldexp log log10 max min modf pi pow rad random randomseed
+			sin sinh sqrt tan tanh`,
+	}
+	for library, names := range manual {
+		have, full := words.Base(), ""
+		if library != "" {
+			have, full = words.Library()[library], library+"."
+		}
+		for _, name := range strings.Fields(names) {
+			why, absent := words.WhyAbsent(full + name)
+			present := slices.Contains(have, name) || library == "" && words.Find(name) != nil
+			if present == absent || absent && len(why) < 10 {
+				t.Errorf("%s%s: present %v, absent %v because %q", full, name, present, absent, why)
+			}
+		}
 	}
 }

@@ -56,6 +56,16 @@
 ---@field server string Name or id of the server.
 ---@field within? drhost.Duration How long it may take. Default: 3m.
 
+---Arguments of hetzner.reset.
+---@class (exact) hetzner.reset.args
+---@field server string Name or id of the server.
+---@field within? drhost.Duration How long it may take. Default: 3m.
+
+---Arguments of hetzner.power_cycle.
+---@class (exact) hetzner.power_cycle.args
+---@field server string Name or id of the server.
+---@field within? drhost.Duration How long it may take. Default: 3m.
+
 ---Arguments of hetzner.rescue.
 ---@class (exact) hetzner.rescue.args
 ---@field server string Name or id of the server.
@@ -394,6 +404,26 @@ function hetzner.poweron(args) end
 ---@param args hetzner.poweroff.args
 ---@return hetzner.Server
 function hetzner.poweroff(args) end
+
+---Cut the power of a running server and start it again, in one action of Hetzner: the same as hetzner.reboot { mode = "hard" }.
+---
+---Changes something. Raises not_found, conflict, failed, timeout, denied, rate_limited, unavailable.
+---```lua
+---hetzner.reset { server = "hobby-1" }
+---```
+---@param args hetzner.reset.args
+---@return hetzner.Server
+function hetzner.reset(args) end
+
+---Power a server off, see that it is off, and power it on again: for one that a reset does not bring back. One that is off already is only powered on. `within` holds for each half.
+---
+---Changes something. Raises not_found, conflict, exhausted, failed, timeout, denied, rate_limited, unavailable.
+---```lua
+---hetzner.power_cycle { server = "hobby-1" }
+---```
+---@param args hetzner.power_cycle.args
+---@return hetzner.Server
+function hetzner.power_cycle(args) end
 
 ---Boot a server into the rescue system: enable it, cut the power, start again. Login is by SSH key only; the password that Hetzner makes up is thrown away. A normal boot follows with the next hetzner.reboot { mode = "hard" }.
 ---

@@ -111,7 +111,7 @@
 ---@class pg
 local pg = {}
 
----Ask a database. The statement runs in a read-only transaction, so it cannot change data. Each row is a table by column name; a NULL is absent; numbers that do not fit a Lua number exactly come as text.
+---Ask a database. The statement runs in a read-only transaction, so it cannot change data. Each row is a table by column name; a NULL is absent, also inside arrays and JSON, where it leaves a gap; numbers that do not fit a Lua number exactly come as text.
 ---
 ---Reads only. Raises not_found, denied, invalid, unavailable, timeout, exhausted.
 ---```lua

@@ -53,6 +53,31 @@ func measureMutation(ctx context.Context, b *bench) ([]row, error) {
 	return rows, nil
 }
 
+// measureRecord runs the Go benchmarks of a record's chain and of its
+// redaction, which bring their rivals along.
+func measureRecord(ctx context.Context, b *bench) ([]row, error) {
+	var rows []row
+	for _, m := range []struct{ pkg, name, unit, what, rival string }{
+		{"./host/journal/filestore", "BenchmarkChain", "chained-ns/op", "a record in the hash chain", "encode as JSON and write"},
+		{"./host/gate", "BenchmarkRedaction", "redacted-ns/op", "a record searched for ten secrets", "encode as JSON, no secrets"},
+	} {
+		found, err := b.goBench(ctx, m.pkg, "^"+m.name+"$", "-count=5", "-benchtime=100x")
+		if err != nil {
+			return nil, err
+		}
+		took, err := found.median(m.name, m.unit)
+		if err != nil {
+			return nil, err
+		}
+		bare, err := found.median(m.name, "bare-ns/op")
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row{Benchmark: m.what, Took: took, Rival: m.rival, RivalTook: bare})
+	}
+	return rows, nil
+}
+
 // goBench runs benchmarks whose temporary folders lie on the repository's disk.
 func (b *bench) goBench(ctx context.Context, pkg, pattern string, flags ...string) (figures, error) {
 	args := append([]string{"test", pkg, "-run", "^$", "-bench", pattern}, flags...)

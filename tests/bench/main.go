@@ -1,6 +1,6 @@
 // Command bench measures what drhost costs beside the work it has to wait for:
-// starting, a call through the gate, a journaled mutation, and a whole
-// recovery. Each figure stands beside a rival measured on the same machine in
+// starting, a call through the gate, a journaled mutation, a record, a resume,
+// and a whole recovery. Each figure stands beside a rival measured on the same machine in
 // the same run, because a figure alone says more about the machine. It must
 // never fail because a target was missed, only when something did not run.
 //
@@ -43,7 +43,7 @@ type bench struct {
 	say     io.Writer
 }
 
-// section is one of the four measurements.
+// section is one of the measurements.
 type section struct {
 	name    string
 	explain string
@@ -58,6 +58,10 @@ func sections() []section {
 			"without a journal; the rival is a stock gopher-lua state that calls a Go function reading one table and making another.", measureCall},
 		{"mutation", "A mutation that does nothing, through the gate, with intent and outcome in the journal on disk; the rival appends as many\n" +
 			"bytes twice with a sync each. They take turns; medians.", measureMutation},
+		{"resume", "The process from its start to its end: resume of a run of 10,000 calls up to a question that nobody answers, with its reports\n" +
+			"written anew. The rival reads the same journal and hashes its lines one after the other, and does nothing else.", measureResume},
+		{"record", "A record that is not synced, and one that is searched for ten secrets, without a disk. The rivals encode the same as JSON\n" +
+			"and, for the first, write it; they take turns.", measureRecord},
 		{"demo", "The run of make demo, from its first record to its last. The critical path counts what no host could save: what the simulated\n" +
 			"world and the waits of eventually and retry made the run wait (at the drill's speed), and the calls of backup and pg, in which\n" +
 			"PostgreSQL works; added up in sequence, and of parallel branches the one that ends last. All else, also what drhost's clients\n" +
@@ -69,7 +73,7 @@ func run(ctx context.Context, args []string, out, say io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(say)
 	asJSON := flags.Bool("json", false, "print the figures as JSON")
-	only := flags.String("only", "", "measure only these, by comma: start, call, mutation, demo")
+	only := flags.String("only", "", "measure only these, by comma: start, call, mutation, resume, record, demo")
 	rounds := flags.Int("rounds", 20, "how often each program is started")
 	withK6 := flags.Bool("k6", true, "build and start k6 as a rival; the first time takes minutes")
 	if err := flags.Parse(args); err != nil {

@@ -110,13 +110,13 @@ func (e *Engine) fill(ctx context.Context, tx pgx.Tx, srv postgres.Server, with 
 	files := make([]artifact.Record, 2)
 	group.Go(func() (err error) {
 		// Not compressed by pg_dump: zstd does it faster, and for all artifacts alike.
-		files[0], err = e.produce(inner, folder, DumpName, postgres.Child{Program: with.Path("pg_dump"), Env: way.Env(),
-			Args: []string{"--format=custom", "--compress=0", "--snapshot=" + snapshot, "--no-password", "--lock-wait-timeout=60s", "--dbname=" + way.Parameters(m.Database)}})
+		files[0], err = e.produce(inner, folder, DumpName, way.Child(postgres.Child{Program: with.Path("pg_dump"),
+			Args: []string{"--format=custom", "--compress=0", "--snapshot=" + snapshot, "--no-password", "--lock-wait-timeout=60s", "--dbname=" + way.Parameters(m.Database)}}))
 		return err
 	})
 	group.Go(func() (err error) {
-		files[1], err = e.produce(inner, folder, GlobalsName, postgres.Child{Program: with.Path("pg_dumpall"), Env: way.Env(),
-			Args: []string{"--globals-only", "--no-role-passwords", "--no-password", "--database=postgres", "--dbname=" + way.Parameters("postgres")}})
+		files[1], err = e.produce(inner, folder, GlobalsName, way.Child(postgres.Child{Program: with.Path("pg_dumpall"),
+			Args: []string{"--globals-only", "--no-role-passwords", "--no-password", "--database=postgres", "--dbname=" + way.Parameters("postgres")}}))
 		return err
 	})
 	group.Go(func() (err error) {

@@ -225,7 +225,7 @@ func (w *work) build(ctx context.Context) error {
 		w.warnings = append(w.warnings, "owners and rights were not restored: "+w.Server.User+" is no superuser")
 	}
 	binding.Progress(ctx, "restoring %s, %d rows", w.backup.ID, w.backup.Total())
-	child := postgres.Child{Program: w.tools.Path("pg_restore"), Args: append(args, dump.path), Env: way.Env(), Files: dump.files}
+	child := way.Child(postgres.Child{Program: w.tools.Path("pg_restore"), Args: append(args, dump.path), Files: dump.files})
 	if err := child.Run(ctx); err != nil {
 		return err
 	}

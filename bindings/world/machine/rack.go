@@ -20,6 +20,21 @@ type Options struct {
 	Boot     time.Duration // from power to answering; 15 s when 0 (assumed: a small cloud server with Debian)
 	Shutdown time.Duration // from the ACPI button to off; 3 s when 0 (assumed)
 	Password string        // of the database role postgres
+	// Runs is told of every command that comes by SSH, and what it returns of
+	// its end. May be nil.
+	Runs func(Command) (ended func(Command))
+}
+
+// Command is one that came by SSH.
+type Command struct {
+	Time   time.Time `json:"time"` // when it began
+	Server string    `json:"server"`
+	User   string    `json:"user"`
+	Text   string    `json:"text"`
+	Ended  bool      `json:"ended"`
+	Cut    bool      `json:"cut,omitempty"` // it ended because its client or the machine was gone
+	Exit   int       `json:"exit"`
+	Stdout string    `json:"stdout,omitempty"` // the first 64 KiB
 }
 
 // Spec is what a machine is made of.

@@ -65,8 +65,25 @@ func (g *guest) session(s ssh.Session) {
 		}
 		command, stdin = string(script), nil
 	}
-	code := g.shell(ctx, command, session{user: s.User(), stdin: stdin, stdout: s, stderr: s.Stderr()})
-	_ = s.Exit(code) // the client may be gone
+	ran, out, ended := Command{Time: g.m.rack.opt.Clock.Now().UTC(), Server: g.m.spec.Name, User: s.User(), Text: command}, &head64{to: s}, func(Command) {}
+	if g.m.rack.opt.Runs != nil {
+		ended = g.m.rack.opt.Runs(ran)
+	}
+	ran.Exit = g.shell(ctx, command, session{user: s.User(), stdin: stdin, stdout: out, stderr: s.Stderr()})
+	ran.Ended, ran.Cut, ran.Stdout = true, ctx.Err() != nil, out.kept.String()
+	ended(ran)           // before the answer: who has it may look at once
+	_ = s.Exit(ran.Exit) // the client may be gone
+}
+
+// head64 passes on what is written and keeps the first 64 KiB of it.
+type head64 struct {
+	to   io.Writer
+	kept bytes.Buffer
+}
+
+func (h *head64) Write(p []byte) (int, error) {
+	h.kept.Write(p[:min(len(p), 64<<10-h.kept.Len())])
+	return h.to.Write(p)
 }
 
 func (g *guest) sftp(s ssh.Session) {

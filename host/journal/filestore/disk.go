@@ -8,19 +8,53 @@ import (
 	"path/filepath"
 )
 
-// file is the journal as the log uses it.
-type file interface {
+// Disk is what a store asks of a file system where it matters for durability.
+// A test stands in its place, to see what was synced, to fail, or to take back
+// what was not.
+type Disk interface {
+	// Mkdir makes one folder; os.ErrExist when it is there.
+	Mkdir(path string) error
+	// Make makes an empty file; os.ErrExist when it is there.
+	Make(path string) error
+	// Append opens a file that exists for appending.
+	Append(path string) (File, error)
+	// Cut shortens a file, durably.
+	Cut(path string, size int64) error
+	// SyncFolder makes what appeared in a folder durable.
+	SyncFolder(path string) error
+}
+
+// File is the journal as the log uses it.
+type File interface {
 	io.WriteCloser
 	// Sync returns when everything written is on the disk.
 	Sync() error
 }
+
+// System is the disk of this machine.
+type System struct{}
+
+var _ Disk = System{}
 
 // journalOnDisk syncs the data and the length of the file, not its times.
 type journalOnDisk struct{ *os.File }
 
 func (f journalOnDisk) Sync() error { return syncData(f.File) }
 
-func openAppend(path string) (file, error) {
+// Mkdir makes one folder that only this user can enter.
+func (System) Mkdir(path string) error { return os.Mkdir(path, 0o700) }
+
+// Make makes an empty file that only this user can read.
+func (System) Make(path string) error {
+	made, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return made.Close()
+}
+
+// Append opens a file that exists for appending.
+func (System) Append(path string) (File, error) {
 	// No O_CREATE: a run that is missing stays missing.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
@@ -29,8 +63,8 @@ func openAppend(path string) (file, error) {
 	return journalOnDisk{f}, nil
 }
 
-// cutTail shortens the journal to its whole lines, durably.
-func cutTail(path string, size int64) error {
+// Cut shortens a file, durably.
+func (System) Cut(path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)
 	if err != nil {
 		return fmt.Errorf("cut off a torn line: %w", err)
@@ -46,11 +80,11 @@ func cutTail(path string, size int64) error {
 
 // makeFolders is MkdirAll that also syncs the folder in which each new one
 // appears.
-func makeFolders(path string) error {
-	err := os.Mkdir(path, 0o700)
+func makeFolders(disk Disk, path string) error {
+	err := disk.Mkdir(path)
 	switch {
 	case err == nil:
-		return syncFolder(filepath.Dir(path))
+		return disk.SyncFolder(filepath.Dir(path))
 	case errors.Is(err, os.ErrExist):
 		info, err := os.Stat(path)
 		if err == nil && !info.IsDir() {
@@ -58,15 +92,16 @@ func makeFolders(path string) error {
 		}
 		return err
 	case errors.Is(err, os.ErrNotExist) && filepath.Dir(path) != path:
-		if err := makeFolders(filepath.Dir(path)); err != nil {
+		if err := makeFolders(disk, filepath.Dir(path)); err != nil {
 			return err
 		}
-		return makeFolders(path)
+		return makeFolders(disk, path)
 	}
 	return err
 }
 
-func syncFolder(path string) error {
+// SyncFolder makes what appeared in a folder durable.
+func (System) SyncFolder(path string) error {
 	dir, err := os.Open(path)
 	if err != nil {
 		return err

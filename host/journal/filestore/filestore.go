@@ -1,6 +1,7 @@
 // Package filestore keeps runs as folders of one machine:
 //
 //	<state>/runs/<run-id>/journal.jsonl   the chain, append-only
+//	<state>/runs/<run-id>/journal.head    how far the chain reaches at least
 //	<state>/runs/<run-id>/holder.json     who holds the run now
 //	<state>/runs/<run-id>/...             what others keep beside it
 //
@@ -38,14 +39,16 @@ const (
 type Store struct {
 	state string
 	clock clock.Clock
-	// append opens the journal for appending; tests put a failing disk here.
-	append func(path string) (file, error)
+	disk  Disk
 }
 
 // New returns the store over the folder state, which is made by the first
 // Create. Times of records come from c.
-func New(state string, c clock.Clock) *Store {
-	return &Store{state: state, clock: c, append: openAppend}
+func New(state string, c clock.Clock) *Store { return On(System{}, state, c) }
+
+// On is New over a disk of the caller's.
+func On(disk Disk, state string, c clock.Clock) *Store {
+	return &Store{state: state, clock: c, disk: disk}
 }
 
 var _ journal.Store = (*Store)(nil)
@@ -67,18 +70,23 @@ func (s *Store) Create(ctx context.Context, run string, by journal.Holder) (jour
 	if !validRun.MatchString(run) {
 		return nil, fmt.Errorf("create run %q: an id is made of letters, digits, dots, dashes and underscores", run)
 	}
-	if err := makeFolders(filepath.Join(s.state, runsFolder)); err != nil {
+	if err := makeFolders(s.disk, filepath.Join(s.state, runsFolder)); err != nil {
 		return nil, fmt.Errorf("create run %s: %w", run, err)
 	}
-	if err := os.Mkdir(s.Path(run), 0o700); errors.Is(err, fs.ErrExist) {
-		return nil, fmt.Errorf("create run %s: %w", run, journal.ErrExists)
-	} else if err != nil {
+	if err := s.disk.Mkdir(s.Path(run)); err != nil && (!errors.Is(err, fs.ErrExist) || s.exists(run) == nil) {
+		if errors.Is(err, fs.ErrExist) {
+			err = journal.ErrExists
+		}
 		return nil, fmt.Errorf("create run %s: %w", run, err)
 	}
+	// A folder without a journal is what a creation left that died on its way.
 	by.Epoch = 1
 	lease, err := takeLease(s.Path(run), by)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("create run %s: %w", run, err), os.RemoveAll(s.Path(run)))
+		return nil, fmt.Errorf("create run %s: %w", run, err)
+	}
+	if s.exists(run) == nil { // somebody else was faster
+		return nil, errors.Join(fmt.Errorf("create run %s: %w", run, journal.ErrExists), lease.release())
 	}
 	l := &log{run: run, clock: s.clock, lease: lease, epoch: 1, prev: journal.Genesis(run)}
 	if err := s.startFile(l); err != nil {
@@ -89,21 +97,19 @@ func (s *Store) Create(ctx context.Context, run string, by journal.Holder) (jour
 }
 
 func (s *Store) startFile(l *log) error {
-	made, err := os.OpenFile(s.journal(l.run), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	err := s.disk.Make(s.journal(l.run))
 	if err != nil {
 		return err
 	}
-	if err := made.Close(); err != nil {
-		return err
-	}
-	if l.file, err = s.append(s.journal(l.run)); err != nil {
+	if l.file, err = s.disk.Append(s.journal(l.run)); err != nil {
 		return err
 	}
 	if err := l.file.Sync(); err != nil {
 		return errors.Join(err, l.file.Close())
 	}
-	if err := errors.Join(syncFolder(s.Path(l.run)), syncFolder(filepath.Dir(s.Path(l.run)))); err != nil {
-		return errors.Join(err, l.file.Close())
+	l.heads = openHead(s.Path(l.run))
+	if err := errors.Join(s.disk.SyncFolder(s.Path(l.run)), s.disk.SyncFolder(filepath.Dir(s.Path(l.run)))); err != nil {
+		return errors.Join(err, l.file.Close(), l.closeHead())
 	}
 	return nil
 }
@@ -146,15 +152,16 @@ func (s *Store) takeOver(run string, by journal.Holder, lease *lease) (*log, err
 		return nil, err
 	}
 	if len(tail.Torn) > 0 {
-		if err := cutTail(s.journal(run), tail.Offset); err != nil {
+		if err := s.disk.Cut(s.journal(run), tail.Offset); err != nil {
 			return nil, err
 		}
 	}
-	if l.file, err = s.append(s.journal(run)); err != nil {
+	if l.file, err = s.disk.Append(s.journal(run)); err != nil {
 		return nil, err
 	}
+	l.heads = openHead(s.Path(run))
 	if err := l.announce(by, tail); err != nil {
-		return nil, errors.Join(err, l.file.Close())
+		return nil, errors.Join(err, l.file.Close(), l.closeHead())
 	}
 	return l, nil
 }
@@ -188,17 +195,7 @@ func (s *Store) exists(run string) error {
 }
 
 func (s *Store) verify(run string) ([]journal.Record, journal.Tail, error) {
-	f, err := os.Open(s.journal(run))
-	if err != nil {
-		return nil, journal.Tail{}, err
-	}
-	defer f.Close() // read-only: nothing can be lost here
-	records, tail, err := journal.Verify(run, f)
-	var damaged *journal.DamagedError
-	if errors.As(err, &damaged) {
-		damaged.Path = s.journal(run)
-	}
-	return records, tail, err
+	return Verify(s.Path(run), run)
 }
 
 // List returns the ids of all runs by the time of their first record, the

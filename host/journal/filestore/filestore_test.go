@@ -20,7 +20,7 @@ func TestStoreFiles(t *testing.T) { storetest.RunFiles(t, open) }
 
 // badDisk fails at the write or sync with the number given, counted from 1.
 type badDisk struct {
-	file
+	File
 	writes, syncs     int
 	failWrite, failAt int
 	half              bool // the failing write puts half of the line there
@@ -30,30 +30,36 @@ func (d *badDisk) Write(p []byte) (int, error) {
 	if d.writes++; d.writes == d.failWrite {
 		n := 0
 		if d.half {
-			n, _ = d.file.Write(p[:len(p)/2])
+			n, _ = d.File.Write(p[:len(p)/2])
 		}
 		return n, syscall.ENOSPC
 	}
-	return d.file.Write(p)
+	return d.File.Write(p)
 }
 
 func (d *badDisk) Sync() error {
 	if d.syncs++; d.syncs == d.failAt {
 		return syscall.EIO
 	}
-	return d.file.Sync()
+	return d.File.Sync()
 }
 
 func onBadDisk(t *testing.T, disk *badDisk) (*Store, string) {
 	t.Helper()
 	dir := t.TempDir()
-	s := New(dir, clock.System{})
-	s.append = func(path string) (file, error) {
-		f, err := openAppend(path)
-		disk.file = f
-		return disk, err
-	}
-	return s, dir
+	return On(journalOnBadDisk{System{}, disk}, dir, clock.System{}), dir
+}
+
+// journalOnBadDisk keeps the journal on a disk that fails.
+type journalOnBadDisk struct {
+	System
+	bad *badDisk
+}
+
+func (d journalOnBadDisk) Append(path string) (File, error) {
+	f, err := d.System.Append(path)
+	d.bad.File = f
+	return d.bad, err
 }
 
 func TestNothingIsAcknowledgedAfterAFailedWrite(t *testing.T) {
@@ -218,4 +224,29 @@ func kinds(records []journal.Record) string {
 		out = append(out, string(r.Kind))
 	}
 	return strings.Join(out, " ")
+}
+
+// TestHalfACreationIsNoRun: a creation that died after it made the folder does
+// not keep the id for ever.
+func TestHalfACreationIsNoRun(t *testing.T) {
+	s := New(t.TempDir(), clock.System{})
+	if err := os.MkdirAll(s.Path("run-1"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := s.Create(t.Context(), "run-1", journal.Holder{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := l.Append(journal.Note, 1, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if records, err := s.Read(t.Context(), "run-1"); err != nil || len(records) != 1 {
+		t.Errorf("%d records, %v", len(records), err)
+	}
+	if _, err := s.Create(t.Context(), "run-1", journal.Holder{}); !errors.Is(err, journal.ErrExists) {
+		t.Errorf("creating it once more: %v", err)
+	}
 }

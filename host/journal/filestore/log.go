@@ -3,6 +3,7 @@ package filestore
 import (
 	"errors"
 	"fmt"
+	"os"
 	"sync"
 	"unicode/utf8"
 
@@ -24,7 +25,8 @@ type log struct {
 	epoch int64
 
 	mu      sync.Mutex
-	file    file
+	file    File
+	heads   *os.File         // see headFile; may be nil
 	records []journal.Record // present when the run was opened
 	buf     []byte           // reused for lines
 	seq     int64
@@ -76,6 +78,7 @@ func (l *log) sync() error {
 		return l.fail("sync", err)
 	}
 	l.unsaved = false
+	l.mark()
 	return nil
 }
 
@@ -125,7 +128,7 @@ func (l *log) Close() error {
 	if l.broken == nil {
 		first = l.sync()
 	}
-	for _, end := range []func() error{l.file.Close, l.lease.release} {
+	for _, end := range []func() error{l.file.Close, l.closeHead, l.lease.release} {
 		if err := end(); err != nil && first == nil {
 			first = fmt.Errorf("close the journal of %s: %w", l.run, err)
 		}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,8 +51,13 @@ func sample(t *testing.T, s journal.Store) []byte {
 	return text
 }
 
+// put replaces the journal by what a crash left of it: text was never known to
+// be on the disk.
 func put(t *testing.T, s journal.Store, text []byte) {
 	t.Helper()
+	if err := os.Remove(filepath.Join(s.Path("run-1"), "journal.head")); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
 	if err := os.WriteFile(journalOf(s, "run-1"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}

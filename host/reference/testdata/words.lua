@@ -181,7 +181,7 @@ function each(title, list, options, fn) end
 ---@class (exact) drhost.eventually.options
 ---@field every? drhost.Duration Pause between two tries; 5s unless set.
 
----Calls a function until it returns true, or until the time is over. Faults that may pass count as "not yet". Its result must be looked at: a time that ran out raises nothing.
+---Calls a function until it returns true, or until the time is over. Faults that may pass count as "not yet". Its result must be looked at: a time that ran out raises nothing. After a change a plan follows both results.
 ---```lua
 ---expect("the site answers", eventually("5m", { every = "10s" }, function() return true end))
 ---```
@@ -226,7 +226,7 @@ function approve(text, options) end
 ---@class (exact) drhost.ask.options
 ---@field choices? string[] The answers there are.
 
----Asks a person and returns the answer.
+---Asks a person and returns the answer. A plan follows each of the choices.
 ---```lua
 ---local region = ask("Which region?", { choices = { "fsn1", "nbg1" } })
 ---note(region)
@@ -236,7 +236,7 @@ function approve(text, options) end
 ---@return string
 function ask(text, options) end
 
----Raises a fault when the condition is nil or false; records it either way.
+---Raises a fault when the condition is nil or false; records it either way. After a change a plan follows both.
 ---```lua
 ---expect("there are customers", 200 > 0)
 ---```

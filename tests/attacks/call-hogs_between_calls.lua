@@ -1,0 +1,10 @@
+--- Call: hogs between calls.
+-- expect: stopped as an endless loop
+-- exit: 1
+local box = require "box"
+return runbook { title = "Attack", run = function(input)
+  local t = {}
+  for i = 1, 300 do t["b" .. i] = function() box.open { name = "b" } while true do end end end
+  local _, failed = parallel("P", t, { keep_going = true })
+  error(failed.b1.message)
+end }

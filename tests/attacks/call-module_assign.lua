@@ -1,0 +1,9 @@
+--- Call: module assign.
+-- expect: module box cannot be changed
+-- exit: 1
+local box = require "box"
+return runbook { title = "Attack", run = function(input)
+  local hidden = select(2, 0, box)
+  local b = hidden
+  b.open = print
+end }

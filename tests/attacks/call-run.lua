@@ -1,0 +1,8 @@
+--- Call: run.
+-- expect: no plain data
+-- exit: 1
+local box = require "box"
+return runbook { title = "Attack", run = function(input)
+  local t = { name = run }
+  box.open(t)
+end }

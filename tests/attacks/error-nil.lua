@@ -1,0 +1,6 @@
+--- Error: nil.
+-- expect: the script raised a nil
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  error()
+end }

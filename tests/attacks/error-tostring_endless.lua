@@ -1,0 +1,6 @@
+--- Error: tostring endless.
+-- expect: the script raised a table
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  error(setmetatable({}, { __tostring = function(t) while true do end end }))
+end }

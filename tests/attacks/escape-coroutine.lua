@@ -1,0 +1,6 @@
+--- Escape: coroutine.
+-- expect: coroutine
+-- exit: 2
+return runbook { title = "Attack", run = function(input)
+  return coroutine
+end }

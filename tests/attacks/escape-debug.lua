@@ -1,0 +1,6 @@
+--- Escape: debug.
+-- expect: debug
+-- exit: 2
+return runbook { title = "Attack", run = function(input)
+  return debug
+end }

@@ -1,0 +1,7 @@
+--- Escape: insert library.
+-- expect: cannot be changed
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local hidden = select(2, 0, table)
+  hidden.insert(hidden, print)
+end }

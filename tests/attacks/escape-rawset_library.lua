@@ -1,0 +1,8 @@
+--- Escape: rawset library.
+-- expect: cannot be changed
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local hidden = select(2, 0, string)
+  local r = rawset
+  r(hidden, "rep", print)
+end }

@@ -1,0 +1,6 @@
+--- Escape: require absolute.
+-- expect: there is no module
+-- exit: 2
+return runbook { title = "Attack", run = function(input)
+  require "/etc/passwd"
+end }

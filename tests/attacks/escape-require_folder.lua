@@ -1,0 +1,6 @@
+--- Escape: require folder.
+-- expect: there is no module
+-- exit: 2
+return runbook { title = "Attack", run = function(input)
+  require "runbooks.drills"
+end }

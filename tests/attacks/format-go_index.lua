@@ -1,0 +1,6 @@
+--- Format: go index.
+-- expect: invalid option
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  return ("%[1]s"):format("x")
+end }

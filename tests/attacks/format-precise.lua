@@ -1,0 +1,6 @@
+--- Format: precise.
+-- expect: too long
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  return ("%.99999f"):format(1)
+end }

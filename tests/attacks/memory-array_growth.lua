@@ -1,0 +1,7 @@
+--- Memory: array growth.
+-- expect: stopped
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local t = {}
+  for i = 1, 1e9 do t[i] = i end
+end }

@@ -1,0 +1,7 @@
+--- Memory: sub kept.
+-- expect: memory runs out or stopped as
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local kept, s = {}, ("x"):rep(8e6)
+  while true do kept[#kept + 1] = s:sub(2) .. "y" end
+end }

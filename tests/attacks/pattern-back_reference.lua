@@ -1,0 +1,6 @@
+--- Pattern: back reference.
+-- expect: too costly or stopped as
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  return (("a"):rep(8e6):find("^(.*)%1b"))
+end }

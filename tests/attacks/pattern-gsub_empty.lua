@@ -1,0 +1,7 @@
+--- Pattern: gsub empty.
+-- expect: stopped as an endless loop
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local s = ("x"):rep(8e6)
+  while true do s:gsub("", "", 1e9) end
+end }

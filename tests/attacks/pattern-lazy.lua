@@ -1,0 +1,6 @@
+--- Pattern: lazy.
+-- expect: too costly or stopped as
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  return (("a"):rep(50000):find(".-.-.-.-b"))
+end }

@@ -1,0 +1,6 @@
+--- Pattern: lone escape.
+-- expect: malformed pattern
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  return (("x"):find("x%"))
+end }

@@ -1,0 +1,6 @@
+--- Source: binary.
+-- expect: Invalid token
+-- exit: 2
+return runbook { title = "Attack", run = function(input)
+  local x = 1
+end }

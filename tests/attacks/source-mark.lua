@@ -1,0 +1,6 @@
+--- Source: mark.
+-- expect: Invalid token
+-- exit: 2
+﻿return runbook { title = "Attack", run = function(input)
+  return nil
+end }

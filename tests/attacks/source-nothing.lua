@@ -1,0 +1,3 @@
+--- Source: nothing.
+-- expect: the file must end in `return runbook { ... }`
+-- exit: 2

@@ -1,0 +1,8 @@
+--- Time: maxn.
+-- expect: stopped as an endless loop
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local t = {}
+  for i = 1, 500000 do t[i] = i end
+  while true do table.maxn(t) end
+end }

@@ -1,0 +1,9 @@
+--- Time: next dead items.
+-- expect: stopped as an endless loop
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local t = {}
+  t[1000000] = 1
+  t[1000000] = nil
+  while true do next(t) end
+end }

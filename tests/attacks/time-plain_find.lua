@@ -1,0 +1,7 @@
+--- Time: plain find.
+-- expect: stopped as an endless loop
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local s = ("x"):rep(8e6)
+  while true do s:find("xy", 1, true) end
+end }

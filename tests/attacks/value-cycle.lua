@@ -1,0 +1,6 @@
+--- Value: cycle.
+-- expect: contains itself
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  step("S", function() local t = {} t.t = t return t end)
+end }

@@ -1,0 +1,6 @@
+--- Value: infinite.
+-- expect: no number that can be recorded
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  step("S", function() return { x = math.huge } end)
+end }

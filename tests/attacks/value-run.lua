@@ -1,0 +1,6 @@
+--- Value: run.
+-- expect: no plain data
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  step("S", function() return run end)
+end }

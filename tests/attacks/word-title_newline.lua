@@ -1,0 +1,7 @@
+--- Word: title newline.
+-- expect: control character
+-- exit: 1
+return runbook { title = "Attack", run = function(input)
+  local s = select(2, 0, step)
+  s("a\nb", function() end)
+end }

@@ -1,0 +1,64 @@
+package torture
+
+// Speed is how many times faster than life the worlds of a campaign wait.
+const Speed = 500
+
+// Schedules are the ways in which a run's deaths follow one another.
+var Schedules = []string{
+	"each",   // at every boundary once, each life at the next new one
+	"twice",  // at every boundary twice in a row
+	"some",   // at a fifth of the boundaries, so that more happens in between
+	"few",    // at one in twenty-five
+	"early",  // after a few boundaries of each life, often in its replay
+	"late",   // while slow providers are still at what was asked for
+	"single", // once, then the run is left alone
+}
+
+// Sample is what has to do in a minute.
+func Sample(drill string, _ Undisturbed) []Trial {
+	return []Trial{{Drill: drill, Schedule: "few", Death: "mixed", Seed: 1}, {Drill: drill, Undo: true, Schedule: "few", Death: "mixed", Seed: 1}}
+}
+
+// share is how much of a campaign's chance-driven part is held for all drills
+// together: more drills get less of it each, so that a campaign stays under an
+// hour.
+const share = 12
+
+// Everything is the whole campaign for one of so many drills: every boundary
+// of its run and of its undo by each kind of death, and then as many other
+// orders of deaths as there is time for.
+func Everything(drills int) func(drill string, u Undisturbed) []Trial {
+	more := max(1, share/max(drills, 1))
+	return func(drill string, u Undisturbed) (out []Trial) {
+		for _, undo := range []bool{false, true} {
+			add := func(schedule, death string, seed int64) {
+				out = append(out, Trial{Drill: drill, Undo: undo, Schedule: schedule, Death: death, Seed: seed})
+			}
+			for _, death := range []string{Kill, Power, Torn} {
+				add("each", death, 0)
+			}
+			if more > 2 {
+				add("twice", Kill, 0)
+				add("twice", Power, 0)
+			}
+			for seed := range int64(more) {
+				add("some", Kill, seed+1)
+				add("some", Power, seed+1)
+				add("early", "mixed", seed+1)
+			}
+			add("twice", "mixed", 1)
+			add("late", Kill, 0)
+		}
+		return append(out, singles(drill, u.Boundaries, 10*more)...)
+	}
+}
+
+// singles are n runs that die once, evenly spread over their boundaries, by
+// turns in each way.
+func singles(drill string, boundaries, n int) (out []Trial) {
+	n = min(n, boundaries)
+	for i := range n {
+		out = append(out, Trial{Drill: drill, Schedule: "single", Death: []string{Kill, Power, Torn}[i%3], At: 1 + i*boundaries/n})
+	}
+	return out
+}

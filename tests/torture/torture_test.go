@@ -1,0 +1,116 @@
+package torture
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestMain(m *testing.M) {
+	if IsLife() {
+		os.Exit(Live())
+	}
+	os.Exit(m.Run())
+}
+
+// sampled is how many drills a sample takes, so that it stays short however
+// many there are.
+const sampled = 4
+
+// TestSample lets runs of some drills, and their undos, die a few times.
+func TestSample(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it holds drills")
+	}
+	g, err := NewGrounds(t.TempDir(), Speed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := g.Drills()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var drills []string
+	for n := range min(len(all), sampled) {
+		drills = append(drills, all[n*len(all)/min(len(all), sampled)])
+	}
+	c := &Campaign{Grounds: g, Workers: 2, Log: t.Output()}
+	outcomes, err := c.Run(t.Context(), drills, Sample)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Table(t.Output()) {
+		t.Error("a run that died did not come to what it comes to undisturbed")
+	}
+	deaths := 0
+	for _, o := range outcomes {
+		deaths += o.Deaths
+	}
+	if deaths < 5*len(drills) {
+		t.Errorf("only %d deaths in %d drills", deaths, len(drills))
+	}
+}
+
+// TestNotices: the harness sees what a store does that says it has synced an
+// intent and has not: after a power loss nobody knows of the request.
+func TestNotices(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it holds drills")
+	}
+	g, err := NewGrounds(t.TempDir(), Speed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drill := filepath.Join(g.Dir, "runbooks", "drills", "hetzner_reboot.lua")
+	u, err := g.undisturbed(t.Context(), drill)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := g.Hold(t.Context(), Trial{Drill: drill, Schedule: "each", Death: Power, Lies: true}, u)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Duplicates == 0 || !slices.ContainsFunc(out.Problems, func(p string) bool { return strings.Contains(p, "/actions/reset: ") }) {
+		t.Errorf("%d duplicates in %d deaths: %q", out.Duplicates, out.Deaths, out.Problems)
+	}
+}
+
+// TestNoticesAnotherWorld: an image tells a world apart in which one thing
+// more was done, and says which.
+func TestNoticesAnotherWorld(t *testing.T) {
+	was := image{"/a = 1", "message twice", "message twice"}
+	is := image{"/a = 2", "message twice"}
+	if got := strings.Join(was.unlike(is), "; "); got != "- /a = 1; + /a = 2; - message twice" {
+		t.Errorf("%s", got)
+	}
+	if got := was.unlike(slices.Clone(was)); len(got) != 0 {
+		t.Errorf("the same: %q", got)
+	}
+	again, n := deeds{"reset": 3, "create": 1}.twice(deeds{"reset": 1, "create": 1})
+	if n != 2 || len(again) != 1 {
+		t.Errorf("%d more: %q", n, again)
+	}
+}
+
+// TestPowerLoss takes away what was not synced, and nothing else.
+func TestPowerLoss(t *testing.T) {
+	dir := t.TempDir()
+	path, fresh := filepath.Join(dir, "journal"), filepath.Join(dir, "fresh")
+	for _, p := range []string{path, fresh} {
+		if err := os.WriteFile(p, []byte("0123456789"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := Durable{Synced: map[string]int64{path: 4}, Written: map[string]int64{path: 10}, Fresh: []string{fresh}}
+	if err := left.lose(false, 1); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(path); err != nil || string(text) != "0123" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if _, err := os.Stat(fresh); !os.IsNotExist(err) {
+		t.Errorf("a file whose folder was not synced is there: %v", err)
+	}
+}
