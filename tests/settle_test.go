@@ -42,7 +42,15 @@ func lostAnswers() map[string]struct{ call, then string } {
 		"http.send":                {`http.send { url = "http://" .. ip .. "/health", method = "POST" }`, asked},
 		"backup.create":            {`backup.create { host = ip, database = "webhost_prod" }`, found},
 		"backup.restore":           {`backup.restore { id = backup.newest { database = "webhost_prod" }.id, host = ip, database = "restored" }`, found},
+		"backup.create_cluster":    {`backup.create_cluster { host = ip, cluster = "settle" }`, found},
+		"backup.restore_cluster":   {`backup.restore_cluster { id = backup.newest { cluster = "hobby-2" }.id, host = ip }`, harmless},
+		"backup.prune":             {`backup.prune {}`, harmless},
 	}
+}
+
+// needed is what a call wants to be there already.
+func needed() map[string]string {
+	return map[string]string{"backup.restore_cluster": `backup.create_cluster { host = ip, cluster = "hobby-2" }`}
 }
 
 // TestEveryChangeIsSettled loses the answer of every function that changes
@@ -70,15 +78,28 @@ func TestEveryChangeIsSettled(t *testing.T) {
 	}
 }
 
-func loseAnswer(t *testing.T, dir, name, call, then string) {
-	path := filepath.Join(dir, "runbooks", strings.ReplaceAll(name, ".", "_")+".lua")
+// changing writes a runbook with one step that makes the call.
+func changing(t *testing.T, dir, name, call string) (path string) {
+	t.Helper()
+	path = filepath.Join(dir, "runbooks", strings.ReplaceAll(name, ".", "_")+".lua")
 	module, _, _ := strings.Cut(name, ".")
 	text := fmt.Sprintf("local hetzner, %[1]s = require \"hetzner\", require %[1]q\nreturn runbook {\n  title = %[2]q,\n  run = function()\n"+
 		"    local ip = hetzner.server { name = \"hobby-2\" }.ipv4\n    step(\"Change\", function() %[3]s end)\n    return finish(\"through\")\n  end,\n}\n", module, name, call)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	ctx, r := t.Context(), host.Request{Runbook: path, Env: "sim", YesDestroy: true, Name: "anna", Operator: &host.Unattended{Yes: true, By: "anna"}}
+	return path
+}
+
+func loseAnswer(t *testing.T, dir, name, call, then string) {
+	ctx, r := t.Context(), host.Request{Env: "sim", YesDestroy: true, Name: "anna", Operator: &host.Unattended{Yes: true, By: "anna"}}
+	if before := needed()[name]; before != "" {
+		r.Runbook = changing(t, dir, name+".before", before)
+		if done, err := newHost(t, false).Run(ctx, r); err != nil || done.End.Exit != 0 {
+			t.Fatalf("what it needs: %+v, %v", done, err)
+		}
+	}
+	r.Runbook = changing(t, dir, name, call)
 	dying := newHost(t, true)
 	first, err := dying.Run(ctx, r)
 	if err != nil || first.End.Exit != 6 {
