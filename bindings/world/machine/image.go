@@ -13,12 +13,16 @@ import (
 const (
 	Bare  = "debian-12"     // SSH and nothing else
 	Hobby = "webhost-hobby" // PostgreSQL with an empty database webhost_prod, unit webhost without its files
+	Flex  = "postgres-flex" // PostgreSQL with an empty database webhost_prod, and nothing else
 )
 
 // images are the folders that disks are copied from.
 type images struct {
 	dir      string
 	password string
+	once     sync.Once // the first image with PostgreSQL gets its cluster by initdb
+	template string    // and this is where
+	failed   error     // or why it did not
 
 	mu    sync.Mutex
 	known map[string]*image
@@ -51,8 +55,14 @@ func (i *images) folder(name string) (string, error) {
 	}
 	i.mu.Unlock()
 	img.once.Do(func() {
-		if img.err = writeBase(img.dir, name); img.err == nil && name == Hobby {
-			img.err = i.writeHobby(img.dir)
+		if img.err = writeBase(img.dir, name); img.err != nil {
+			return
+		}
+		switch name {
+		case Hobby:
+			img.err = i.writeServer(img.dir, unitPostgreSQL, unitWebhost)
+		case Flex:
+			img.err = i.writeServer(img.dir, unitPostgreSQL)
 		}
 	})
 	return img.dir, img.err
@@ -97,8 +107,8 @@ func writeBase(dir, name string) error {
 	return os.WriteFile(filepath.Join(dir, "etc/os-release"), []byte(release), 0o644)
 }
 
-// writeHobby adds what the hobby tier's servers have.
-func (i *images) writeHobby(dir string) error {
+// writeServer adds PostgreSQL and the units that an image has.
+func (i *images) writeServer(dir string, units ...string) error {
 	p, err := findPostgreSQL()
 	if err != nil {
 		return err
@@ -107,10 +117,20 @@ func (i *images) writeHobby(dir string) error {
 	if err := p.own(home, 0o755); err != nil {
 		return err
 	}
-	if err := p.makeTemplate(filepath.Join(dir, dataFolder(p)), i.password); err != nil {
-		return err
+	data := filepath.Join(dir, dataFolder(p))
+	i.once.Do(func() { i.template, i.failed = data, p.makeTemplate(data, i.password) })
+	if i.failed != nil {
+		return i.failed
 	}
-	for _, u := range []string{unitPostgreSQL, unitWebhost} {
+	if i.template != data { // an image never changes, so the first one is as good as a cluster of its own
+		if err := p.own(filepath.Dir(data), 0o711); err != nil {
+			return err
+		}
+		if err := copyTree(i.template, data); err != nil {
+			return err
+		}
+	}
+	for _, u := range units {
 		file := filepath.Join(dir, "etc/systemd/system", u+".service")
 		text := fmt.Sprintf("[Unit]\nDescription=%s\n[Install]\nWantedBy=multi-user.target\n", descriptions(u))
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {

@@ -42,6 +42,7 @@ type Machine struct {
 	guest   *guest // the life since the last power-on; nil when off or broken
 	first   bool   // user data has not run yet
 	writer  *Writer
+	up      *upstream // of a machine that follows, or has followed, another
 }
 
 func newMachine(r *Rack, s Spec, dir, socket string) (*Machine, error) {
@@ -186,6 +187,12 @@ func (m *Machine) whileStill(do func() error) error {
 
 func (m *Machine) remove() error {
 	_ = m.disk.close()
+	if m.up != nil {
+		m.up.close()
+		if err := os.RemoveAll(m.up.dir); err != nil {
+			return err
+		}
+	}
 	if err := os.RemoveAll(m.socket); err != nil {
 		return err
 	}

@@ -90,6 +90,14 @@ func (p *postgres) own(dir string, perm os.FileMode) error {
 	return os.Chmod(dir, perm)
 }
 
+// give gives a file to the user that PostgreSQL runs as.
+func (p *postgres) give(file string) error {
+	if p.credential == nil {
+		return nil
+	}
+	return os.Chown(file, int(p.credential.Uid), int(p.credential.Gid))
+}
+
 // command prepares one of PostgreSQL's programs. It gets no environment but
 // env, so that nothing of the operator's settings reaches it.
 func (p *postgres) command(program string, env []string, args ...string) *exec.Cmd {

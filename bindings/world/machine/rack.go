@@ -182,6 +182,9 @@ func (r *Rack) Close() error {
 	for _, m := range machines {
 		wg.Go(func() {
 			m.Cut()
+			if m.up != nil {
+				m.up.close()
+			}
 			_ = m.disk.close()
 		})
 	}
