@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/webhost-systems/drhost/bindings/cloudflare/cloudflaresim"
+	"github.com/webhost-systems/drhost/bindings/fly/flysim"
 	"github.com/webhost-systems/drhost/bindings/hetzner/hetznersim"
 )
 
@@ -132,7 +133,7 @@ func (g *gateway) inject(f APIFault) error {
 func (g *gateway) heal() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.faults = nil
+	g.faults, g.cut = nil, false
 }
 
 // rejectHetzner answers an error in Hetzner's envelope and with its headers.
@@ -149,6 +150,16 @@ func rejectHetzner(now func() time.Time) func(http.ResponseWriter, int, time.Dur
 		}
 		hetznersim.WriteError(w, status, code, strings.ToLower(http.StatusText(status)))
 	}
+}
+
+// rejectFly answers an error in Fly's envelope.
+func rejectFly(w http.ResponseWriter, status int, _ time.Duration) {
+	word, known := map[int]string{429: "rate_limited", 503: "unavailable", 504: "deadline_exceeded"}[status]
+	if !known {
+		word = "unknown"
+	}
+	w.Header().Set("fly-request-id", "edge")
+	flysim.WriteError(w, status, word, strings.ToLower(http.StatusText(status)))
 }
 
 // rejectCloudflare answers an error in Cloudflare's envelope and with its

@@ -167,6 +167,8 @@ func (w *World) makeZones(context.Context) error {
 				content = w.addresses[r.Server]
 			} else if r.FloatingIP != "" {
 				content = w.floating[r.FloatingIP]
+			} else if r.App != "" {
+				content = w.apps[r.App]
 			}
 			if _, err := w.cloudflare.AddRecord(z.Name, cloudflaresim.Record{Name: r.Name, Type: or(r.Type, "A"), Content: content,
 				TTL: max(r.TTL, 1), Proxied: r.Proxied, Priority: r.Priority, Comment: r.Comment}); err != nil {
@@ -184,8 +186,12 @@ func (w *World) makeZones(context.Context) error {
 		w.onClose(n.Close)
 		authoritative, w.nameservers[address] = append(authoritative, n), n.Addr()
 	}
+	fly, err := w.listenFlyDNS()
+	if err != nil {
+		return err
+	}
 	for _, address := range []string{resolver1, resolver2} {
-		r, err := cloudflaresim.NewResolver(w.cloudflare.Authoritative(authoritative...), w.opt.Clock, w.opt.Speed)
+		r, err := cloudflaresim.NewResolver(w.authority(authoritative, fly), w.opt.Clock, w.opt.Speed)
 		if err != nil {
 			return err
 		}

@@ -8,9 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"time"
 
 	"github.com/webhost-systems/drhost/bindings/cloudflare/cloudflaresim"
+	"github.com/webhost-systems/drhost/bindings/fly/flysim"
 	"github.com/webhost-systems/drhost/bindings/hetzner/hetznersim"
 	"github.com/webhost-systems/drhost/bindings/world/machine"
 )
@@ -27,6 +29,8 @@ type State struct {
 	Hetzner  hetznersim.State                  `json:"hetzner"`
 	Machines map[string]machine.State          `json:"machines"` // by server
 	Records  map[string][]cloudflaresim.Record `json:"records"`  // by zone
+	Fly      *flysim.State                     `json:"fly,omitempty"`
+	Nodes    map[string]Node                   `json:"nodes,omitempty"` // of Postgres apps, by machine
 }
 
 // Visit is what a customer met who opened a page.
@@ -44,6 +48,10 @@ func (w *World) State() State {
 		if m, err := w.rack.Machine(server.ID); err == nil { // else it is still being made
 			s.Machines[name] = m.State()
 		}
+	}
+	if w.fly != nil {
+		fly := w.fly.State()
+		s.Fly, s.Nodes = &fly, w.metalFly.state()
 	}
 	for _, zone := range w.cloudflare.Zones() {
 		s.Records[zone] = w.cloudflare.Records(zone)
@@ -88,7 +96,7 @@ func (w *World) Truth(server string) (machine.Truth, error) {
 	if writer := w.writers[server]; writer != nil {
 		return writer.Truth(), nil
 	}
-	return machine.Truth{}, fmt.Errorf("nobody writes to server %q", server)
+	return machine.Truth{}, fmt.Errorf("nobody writes to server or app %q", server)
 }
 
 // Customer opens url as a customer does: the name goes to a public resolver,
@@ -97,7 +105,7 @@ func (w *World) Customer(ctx context.Context, url string) Visit {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	var v Visit
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true,
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: w.trust(),
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
 			host, port, err := net.SplitHostPort(address)
 			if err != nil {
@@ -128,7 +136,7 @@ func (w *World) Customer(ctx context.Context, url string) Visit {
 	return v
 }
 
-// lookup asks the first public resolver for an IPv4 address.
+// lookup asks the first public resolver for an address, IPv4 rather than IPv6.
 func (w *World) lookup(ctx context.Context, host string) (string, error) {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return host, nil
@@ -136,9 +144,14 @@ func (w *World) lookup(ctx context.Context, host string) (string, error) {
 	r := net.Resolver{PreferGo: true, StrictErrors: true, Dial: func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return w.dial(ctx, network, resolver1+":53")
 	}}
-	found, err := r.LookupIP(ctx, "ip4", host+".") // whole, so that no search domain is tried
+	host = strings.TrimSuffix(host, ".") + "." // whole, so that no search domain is tried
+	found, err := r.LookupIP(ctx, "ip4", host)
 	if err != nil {
-		return "", fmt.Errorf("look up %s: %w", host, err)
+		six, again := r.LookupIP(ctx, "ip6", host)
+		if again != nil {
+			return "", fmt.Errorf("look up %s: %w", host, err)
+		}
+		found = six
 	}
 	return found[0].String(), nil
 }

@@ -45,6 +45,7 @@ type gateway struct {
 	revoke   func()
 
 	mu       sync.Mutex
+	cut      bool // the network between the world and the provider is cut
 	faults   []*APIFault
 	requests *requestLog
 }
@@ -76,6 +77,12 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	entry := Request{Time: g.clock.Now().UTC(), Provider: g.provider, Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery,
 		Body: string(body), Mutation: r.Method != http.MethodGet && r.Method != http.MethodHead, Key: keyOf(body)}
+	if g.isCut() {
+		entry.Fault = "cut_provider"
+		g.requests.add(entry)
+		hangUp(w)
+		return
+	}
 	slow, hit := g.faultsFor(r)
 	if !g.wait(w, r, slow) {
 		g.requests.add(entry) // the client went away before anything was done
@@ -123,12 +130,23 @@ func (g *gateway) fail(w http.ResponseWriter, r *http.Request, f *APIFault, entr
 	entry.Status = status
 	g.requests.add(*entry) // before the answer: who has it may look at once
 	if f.Cut {
-		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-			conn.Close()
-		}
+		hangUp(w)
 		return
 	}
 	g.reject(w, status, f.retry())
+}
+
+// hangUp closes the connection without an answer.
+func hangUp(w http.ResponseWriter) {
+	if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
+		conn.Close()
+	}
+}
+
+func (g *gateway) isCut() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.cut
 }
 
 // watched remembers the status of an answer.
@@ -145,17 +163,25 @@ func (w *watched) WriteHeader(status int) {
 // Unwrap is for http.ResponseController.
 func (w *watched) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// keyOf finds the idempotency key in a body: a label whose name begins with
-// "drhost", or the word after "drhost " in a comment.
+// keyOf finds the idempotency key in a body: a label or a machine's metadata
+// whose name begins with "drhost", or the word after "drhost " in a comment.
 func keyOf(body []byte) string {
 	var known struct {
 		Labels  map[string]string `json:"labels"`
 		Comment string            `json:"comment"`
+		Config  struct {
+			Metadata map[string]string `json:"metadata"`
+		} `json:"config"`
 	}
 	if json.Unmarshal(body, &known) != nil {
 		return ""
 	}
 	for name, value := range known.Labels {
+		if strings.HasPrefix(name, "drhost") {
+			return value
+		}
+	}
+	for name, value := range known.Config.Metadata {
 		if strings.HasPrefix(name, "drhost") {
 			return value
 		}

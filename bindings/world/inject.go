@@ -38,8 +38,13 @@ func (w *World) Inject(name string, args map[string]any) error {
 		f := APIFault{Kind: a.text("kind", true), Count: int(a.number("count")), Factor: a.number("factor"),
 			Status: int(a.number("status")), Cut: a.flag("cut"), Method: a.text("method", false), Path: a.text("path", false)}
 		do = func() error { return w.FailAPI(provider, f) }
+	case "cut_provider":
+		provider := a.text("provider", true)
+		do = func() error { return w.CutProvider(provider) }
 	default:
-		return fmt.Errorf("there is no fault %q; there are %s", name, strings.Join(FaultNames(), ", "))
+		if do = w.flyFault(a); do == nil {
+			return fmt.Errorf("there is no fault %q; there are %s", name, strings.Join(FaultNames(), ", "))
+		}
 	}
 	if err := a.finish(); err != nil {
 		return err
@@ -49,7 +54,38 @@ func (w *World) Inject(name string, args map[string]any) error {
 
 // FaultNames are the names that Inject knows.
 func FaultNames() []string {
-	return []string{"api", "break_server", "hang_server", "heal_api", "kill_server", "revoke_token", "sold_out", "wrong_record"}
+	return []string{"api", "bad_release", "break_server", "cut_provider", "disk_full", "hang_machine", "hang_server", "heal_api", "kill_machine",
+		"kill_server", "lose_leader", "region_down", "region_full", "region_up", "replica_lag", "revoke_token", "sold_out", "wrong_record"}
+}
+
+// flyFault reads the arguments of a fault of Fly.io, or returns nil.
+func (w *World) flyFault(a *arguments) func() error {
+	one := func(key string, do func(string) error) func() error {
+		value := a.text(key, true)
+		return func() error { return do(value) }
+	}
+	switch a.name {
+	case "kill_machine":
+		return one("machine", w.KillMachine)
+	case "hang_machine":
+		return one("machine", w.HangMachine)
+	case "replica_lag":
+		return one("machine", w.ReplicaLag)
+	case "lose_leader":
+		return one("app", w.LoseLeader)
+	case "disk_full":
+		return one("app", w.DiskFull)
+	case "region_down":
+		return one("region", func(name string) error { return w.Region(name, false) })
+	case "region_up":
+		return one("region", func(name string) error { return w.Region(name, true) })
+	case "region_full":
+		return one("region", w.RegionFull)
+	case "bad_release":
+		app, image := a.text("app", true), a.text("image", false)
+		return func() error { return w.BadRelease(app, image) }
+	}
+	return nil
 }
 
 // arguments reads the arguments of a fault and remembers what is wrong.

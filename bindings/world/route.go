@@ -59,8 +59,13 @@ func (w *World) Route(network, address string) (Route, error) {
 		}
 		ip = origin.Unmap()
 	}
+	if network == "tcp" {
+		if to, ok := w.routeFly(ip, int(number)); ok {
+			return to, nil
+		}
+	}
 	v := w.metal.behind(ip.String())
-	if v == nil {
+	if v == nil || w.gateways["hetzner"].isCut() {
 		return Route{Drop: true}, nil
 	}
 	if network != "tcp" {

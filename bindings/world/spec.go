@@ -22,6 +22,9 @@ type Spec struct {
 	Volumes   []VolumeSpec   `toml:"volume"`
 	Images    []ImageSpec    `toml:"image"`
 	Release   string         `toml:"release"` // of the application's files
+	Apps      []AppSpec      `toml:"app"`
+	Postgres  []PostgresSpec `toml:"postgres"`
+	Regions   []RegionSpec   `toml:"region"`
 }
 
 // ZoneSpec is a DNS zone at Cloudflare.
@@ -31,13 +34,14 @@ type ZoneSpec struct {
 }
 
 // RecordSpec is a DNS record. An A record says Content, or whose address it
-// is: Server or FloatingIP.
+// is: Server, FloatingIP or App.
 type RecordSpec struct {
 	Name       string `toml:"name"`
 	Type       string `toml:"type"`
 	Content    string `toml:"content"`
 	Server     string `toml:"server"`
 	FloatingIP string `toml:"floating_ip"`
+	App        string `toml:"app"`
 	TTL        int    `toml:"ttl"` // 0: automatic
 	Proxied    bool   `toml:"proxied"`
 	Priority   uint16 `toml:"priority"`
@@ -185,9 +189,12 @@ func (s Spec) check() error {
 			return fmt.Errorf("volume %s: there is no server %q", v.Name, v.Server)
 		}
 	}
+	if err := s.checkFly(); err != nil {
+		return err
+	}
 	for _, z := range s.Zones {
 		for _, r := range z.Records {
-			if err := r.check(servers, floating); err != nil {
+			if err := r.check(servers, floating, s.appNames()); err != nil {
 				return fmt.Errorf("zone %s: record %q: %w", z.Name, r.Name, err)
 			}
 		}
@@ -195,20 +202,22 @@ func (s Spec) check() error {
 	return nil
 }
 
-func (r RecordSpec) check(servers, floating map[string]bool) error {
+func (r RecordSpec) check(servers, floating, apps map[string]bool) error {
 	given := 0
-	for _, v := range []string{r.Content, r.Server, r.FloatingIP} {
+	for _, v := range []string{r.Content, r.Server, r.FloatingIP, r.App} {
 		if v != "" {
 			given++
 		}
 	}
 	switch {
 	case given != 1:
-		return errors.New("give exactly one of content, server and floating_ip")
+		return errors.New("give exactly one of content, server, floating_ip and app")
 	case r.Server != "" && !servers[r.Server]:
 		return fmt.Errorf("there is no server %q", r.Server)
 	case r.FloatingIP != "" && !floating[r.FloatingIP]:
 		return fmt.Errorf("there is no floating_ip %q", r.FloatingIP)
+	case r.App != "" && !apps[r.App]:
+		return fmt.Errorf("there is no app %q", r.App)
 	}
 	return nil
 }

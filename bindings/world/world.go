@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/webhost-systems/drhost/bindings/cloudflare/cloudflaresim"
+	"github.com/webhost-systems/drhost/bindings/fly/flysim"
 	"github.com/webhost-systems/drhost/bindings/hetzner/hetznersim"
 	"github.com/webhost-systems/drhost/bindings/world/machine"
 	"github.com/webhost-systems/drhost/host/clock"
@@ -55,11 +56,15 @@ type World struct {
 	metal       *metal
 	hetzner     *hetznersim.Sim
 	cloudflare  *cloudflaresim.Sim
+	fly         *flysim.Sim // nil in a world without Fly.io
+	metalFly    *flyMetal
+	edge        *edge
 	gateways    map[string]*gateway // by provider
 	requests    *requestLog
 	nameservers map[string]string // documentation address -> loopback host:port
 	floating    map[string]string // name -> address
 	addresses   map[string]string // server -> IPv4
+	apps        map[string]string // app -> address at Fly's edge
 	descriptor  Descriptor
 
 	mu      sync.Mutex
@@ -77,8 +82,8 @@ type World struct {
 
 // access is what one needs to get in.
 type access struct {
-	hetznerToken, cloudflareToken, password string
-	keyFile, knownHosts, publicKey          string
+	hetznerToken, cloudflareToken, flyToken, password string
+	keyFile, knownHosts, publicKey                    string
 }
 
 // Start builds the world of spec and runs it. Close it when done, also after
@@ -101,7 +106,7 @@ func Start(ctx context.Context, spec Spec, opt Options) (_ *World, err error) {
 		return nil, fmt.Errorf("start the world: %q is no name for it", opt.Name)
 	}
 	w := &World{spec: spec, opt: opt, started: opt.Clock.Now().UTC(), requests: &requestLog{}, floating: map[string]string{},
-		addresses: map[string]string{}, writers: map[string]*machine.Writer{}, gateways: map[string]*gateway{},
+		addresses: map[string]string{}, apps: map[string]string{}, writers: map[string]*machine.Writer{}, gateways: map[string]*gateway{},
 		stopped: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -111,7 +116,7 @@ func Start(ctx context.Context, spec Spec, opt Options) (_ *World, err error) {
 			}
 		}
 	}()
-	for _, step := range []func(context.Context) error{w.makeFolder, w.makeProviders, w.makeServers, w.makeZones,
+	for _, step := range []func(context.Context) error{w.makeFolder, w.makeProviders, w.makeMachines, w.makeZones,
 		w.serve, w.writeKnownHosts, w.announce} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -133,7 +138,7 @@ func (w *World) makeFolder(context.Context) error {
 			return err
 		}
 	}
-	for _, secret := range []*string{&w.access.hetznerToken, &w.access.cloudflareToken, &w.access.password} {
+	for _, secret := range []*string{&w.access.hetznerToken, &w.access.cloudflareToken, &w.access.flyToken, &w.access.password} {
 		raw := make([]byte, 20)
 		if _, err := rand.Read(raw); err != nil {
 			return err
@@ -158,6 +163,7 @@ func (w *World) makeProviders(context.Context) (err error) {
 		reject: rejectHetzner(w.opt.Clock.Now), revoke: w.hetzner.RevokeToken}
 	w.gateways["cloudflare"] = &gateway{provider: "cloudflare", latency: cloudflareLatency, next: w.cloudflare.Handler(),
 		reject: rejectCloudflare, revoke: w.cloudflare.RevokeToken}
+	w.makeFlyProvider()
 	for _, g := range w.gateways {
 		g.clock, g.speed, g.requests = w.opt.Clock, w.opt.Speed, w.requests
 	}
@@ -174,11 +180,18 @@ func (w *World) serve(context.Context) error {
 	if err != nil {
 		return err
 	}
+	fly := ""
+	if w.fly != nil {
+		if fly, err = w.listen(w.gateways["fly"]); err != nil {
+			return err
+		}
+	}
 	control, err := w.listen(w.control())
 	if err != nil {
 		return err
 	}
 	w.describe(hetzner+"/v1", cloudflare+"/client/v4", control)
+	w.describeFly(fly)
 	return nil
 }
 

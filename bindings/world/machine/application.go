@@ -25,27 +25,64 @@ CREATE TABLE sync_updates (id bigserial PRIMARY KEY, customer_id bigint NOT NULL
 	payload jsonb NOT NULL, created_at timestamptz NOT NULL);
 CREATE INDEX sync_updates_created_at ON sync_updates (created_at);`
 
-// application is the web application. GET /health answers out of the database
-// and the files of its own machine, 503 with a reason when one is missing.
-type application struct {
-	guest *guest
-	mux   *http.ServeMux
+// Application is the web application. GET /health answers out of a database
+// and the application's release, 503 with a reason when one is missing.
+type Application struct {
+	service Service
+	mux     *http.ServeMux
 
 	mu   sync.Mutex
 	conn *pgx.Conn
 }
 
-func newApplication(g *guest) *application {
-	a := &application{guest: g, mux: http.NewServeMux()}
+// Service is what an application stands on.
+type Service struct {
+	Name    string // of its server
+	Region  string // where that is, if it says so
+	Release func() (string, error)
+	Page    func() ([]byte, error) // nil: it has none but /health
+	Connect func(context.Context) (*pgx.Conn, error)
+}
+
+// NewApplication makes an application; close it when done.
+func NewApplication(s Service) *Application {
+	a := &Application{service: s, mux: http.NewServeMux()}
 	a.mux.HandleFunc("GET /health", a.health)
-	a.mux.HandleFunc("GET /{$}", a.index)
+	if s.Page != nil {
+		a.mux.HandleFunc("GET /{$}", a.index)
+	}
 	return a
 }
 
-func (a *application) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+// newApplication makes the application of a guest: its files are on the
+// machine's disk, its database is the machine's own.
+func newApplication(g *guest) *Application {
+	return NewApplication(Service{Name: g.m.spec.Name, Release: g.m.release,
+		Page:    func() ([]byte, error) { return g.m.disk.read(Files + "/index.html") },
+		Connect: func(ctx context.Context) (*pgx.Conn, error) { return g.m.connect(ctx, Database) }})
+}
 
-func (a *application) health(w http.ResponseWriter, r *http.Request) {
-	answer := map[string]any{"status": "ok", "server": a.guest.m.spec.Name}
+// release reads the release of the application's files on the disk.
+func (m *Machine) release() (string, error) {
+	data, err := m.disk.read(releaseFile)
+	if err != nil {
+		return "", fmt.Errorf("the application's files are missing: %w", err)
+	}
+	var release struct{ Release string }
+	if err := json.Unmarshal(data, &release); err != nil {
+		return "", fmt.Errorf("read %s: %w", releaseFile, err)
+	}
+	return release.Release, nil
+}
+
+// ServeHTTP is http.Handler's.
+func (a *Application) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.mux.ServeHTTP(w, r) }
+
+func (a *Application) health(w http.ResponseWriter, r *http.Request) {
+	answer := map[string]any{"status": "ok", "server": a.service.Name}
+	if a.service.Region != "" {
+		answer["region"] = a.service.Region
+	}
 	status := http.StatusOK
 	if err := a.examine(r.Context(), answer); err != nil {
 		status = http.StatusServiceUnavailable
@@ -56,16 +93,12 @@ func (a *application) health(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewEncoder(w).Encode(answer) // a customer who hung up
 }
 
-func (a *application) examine(ctx context.Context, answer map[string]any) error {
-	data, err := a.guest.m.disk.read(releaseFile)
+func (a *Application) examine(ctx context.Context, answer map[string]any) error {
+	release, err := a.service.Release()
 	if err != nil {
-		return fmt.Errorf("the application's files are missing: %w", err)
+		return err
 	}
-	var release struct{ Release string }
-	if err := json.Unmarshal(data, &release); err != nil {
-		return fmt.Errorf("read %s: %w", releaseFile, err)
-	}
-	answer["release"] = release.Release
+	answer["release"] = release
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -85,9 +118,9 @@ func (a *application) examine(ctx context.Context, answer map[string]any) error 
 	return nil
 }
 
-func (a *application) count(ctx context.Context) (customers int64, newest *time.Time, err error) {
+func (a *Application) count(ctx context.Context) (customers int64, newest *time.Time, err error) {
 	if a.conn == nil {
-		if a.conn, err = a.guest.m.connect(ctx, Database); err != nil {
+		if a.conn, err = a.service.Connect(ctx); err != nil {
 			return 0, nil, err
 		}
 	}
@@ -96,7 +129,7 @@ func (a *application) count(ctx context.Context) (customers int64, newest *time.
 	return customers, newest, err
 }
 
-func (a *application) hangUp() {
+func (a *Application) hangUp() {
 	if a.conn != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -105,8 +138,8 @@ func (a *application) hangUp() {
 	a.conn = nil
 }
 
-func (a *application) index(w http.ResponseWriter, _ *http.Request) {
-	page, err := a.guest.m.disk.read(Files + "/index.html")
+func (a *Application) index(w http.ResponseWriter, _ *http.Request) {
+	page, err := a.service.Page()
 	if err != nil {
 		http.Error(w, "the application's files are missing", http.StatusServiceUnavailable)
 		return
@@ -116,7 +149,7 @@ func (a *application) index(w http.ResponseWriter, _ *http.Request) {
 }
 
 // Close gives the database connection back.
-func (a *application) Close() error {
+func (a *Application) Close() error {
 	go func() { // an examination may hold it and wait for a dead database
 		a.mu.Lock()
 		defer a.mu.Unlock()

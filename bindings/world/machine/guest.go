@@ -88,7 +88,7 @@ func (g *guest) boot(wait time.Duration) {
 		g.cloudInit()
 	}
 	if w != nil {
-		go w.run(g)
+		go w.Run(g.work)
 	}
 }
 

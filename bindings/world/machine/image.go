@@ -68,6 +68,12 @@ func (i *images) folder(name string) (string, error) {
 	return img.dir, img.err
 }
 
+func (i *images) has(name string) bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.known[name] != nil
+}
+
 // next makes the entry of a new image; i.mu is held.
 func (i *images) next(kind string) *image {
 	i.made++

@@ -157,6 +157,9 @@ func (r *Rack) Image(id int64, image string) error {
 	return m.whileStill(func() error { return r.images.add(image, m.dir) })
 }
 
+// Has tells whether an image was made or asked for already.
+func (r *Rack) Has(image string) bool { return r.images.has(image) }
+
 // Destroy cuts a machine's power and removes its disk.
 func (r *Rack) Destroy(id int64) error {
 	r.mu.Lock()

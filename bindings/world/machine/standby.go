@@ -282,8 +282,16 @@ func (m *Machine) Restore(dir string) error {
 	if err := copyTree(dir, m.dataDir()); err != nil {
 		return err
 	}
-	_ = os.Remove(filepath.Join(m.dataDir(), standbySignal)) // a backup of a standby becomes a server of its own
-	return nil
+	return m.Detach()
+}
+
+// Detach makes the cluster of a machine that is off one that follows nobody.
+func (m *Machine) Detach() error {
+	err := os.Remove(filepath.Join(m.dataDir(), standbySignal))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // Shutdown ends the guest in order, without the latency of the button, and

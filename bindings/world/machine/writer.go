@@ -11,11 +11,12 @@ import (
 	"github.com/webhost-systems/drhost/host/clock"
 )
 
-// Writer is the life of a machine's customers: it keeps inserting rows stamped
-// with the time, and knows which of them were committed.
+// Writer is the life of an application's customers: it keeps inserting rows
+// stamped with the time, and knows which of them were committed.
 type Writer struct {
-	m     *Machine
-	every time.Duration
+	connect func(context.Context) (*pgx.Conn, error)
+	clock   clock.Clock
+	every   time.Duration
 
 	mu    sync.Mutex
 	truth Truth
@@ -92,15 +93,21 @@ func updateRow(n, customers int, at time.Time) []any {
 // StartWriter lets customers work on the machine's database, one row every so
 // often, in this life of the guest and in later ones.
 func (m *Machine) StartWriter(every time.Duration) *Writer {
-	w := &Writer{m: m, every: every}
+	w := NewWriter(func(ctx context.Context) (*pgx.Conn, error) { return m.connect(ctx, Database) }, m.rack.opt.Clock, every)
 	m.mu.Lock()
 	m.writer = w
 	g := m.guest
 	m.mu.Unlock()
 	if g != nil && g.state() == Up {
-		go w.run(g)
+		go w.Run(g.work)
 	}
 	return w
+}
+
+// NewWriter makes a writer that works on whatever connect reaches, once it
+// runs.
+func NewWriter(connect func(context.Context) (*pgx.Conn, error), c clock.Clock, every time.Duration) *Writer {
+	return &Writer{connect: connect, clock: c, every: every}
 }
 
 // Truth returns what is known now.
@@ -119,17 +126,17 @@ func (w *Writer) Fault(at time.Time) {
 	}
 }
 
-// run writes until the guest dies or hangs; while the database is away it
-// tries again, as customers do.
-func (w *Writer) run(g *guest) {
-	for g.work.Err() == nil {
-		if conn, err := w.m.connect(g.work, Database); err == nil {
-			w.write(g.work, conn)
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			_ = conn.Close(ctx) // it is of no more use either way
+// Run writes until ctx ends; while the database is away it tries again, as
+// customers do.
+func (w *Writer) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if conn, err := w.connect(ctx); err == nil {
+			w.write(ctx, conn)
+			end, cancel := context.WithTimeout(context.Background(), time.Second)
+			_ = conn.Close(end) // it is of no more use either way
 			cancel()
 		}
-		_ = w.pause(g.work)
+		_ = w.pause(ctx)
 	}
 }
 
@@ -142,7 +149,7 @@ func (w *Writer) write(ctx context.Context, conn *pgx.Conn) {
 	}
 	for i := 0; w.pause(ctx) == nil; i++ {
 		truth := w.Truth()
-		at := w.m.rack.opt.Clock.Now().UTC().Truncate(time.Microsecond) // what the database keeps
+		at := w.clock.Now().UTC().Truncate(time.Microsecond) // what the database keeps
 		if i%40 == 39 {
 			if _, err := conn.Exec(ctx, `INSERT INTO customers (name, email, plan, created_at) VALUES ($1, $2, $3, $4)`,
 				customerRow(int(truth.Customers)+1, at)...); err != nil {
