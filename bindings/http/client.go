@@ -8,6 +8,7 @@ package http
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	nethttp "net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -27,7 +29,8 @@ import (
 
 // settings are [env.NAME.http] of drhost.toml.
 type settings struct {
-	Agent string `lua:"user_agent" default:"drhost" doc:"What requests call themselves."`
+	Agent       string `lua:"user_agent" default:"drhost" doc:"What requests call themselves."`
+	Authorities string `lua:"authorities,optional" doc:"File with certificates of authorities to trust besides the machine's own, in PEM."`
 }
 
 // Client sends requests. It keeps nothing between calls and is safe for
@@ -36,16 +39,39 @@ type Client struct {
 	net   binding.Network
 	clock clock.Clock
 	agent string
+	roots *x509.CertPool // nil: the machine's own
 	proxy func(*nethttp.Request) (*url.URL, error)
 }
 
 // open makes the client of one run; it calls nobody.
 func open(env binding.Env, s settings) (*Client, error) {
 	c := &Client{net: env.Net, clock: env.Clock, agent: s.Agent}
+	if s.Authorities != "" {
+		var err error
+		if c.roots, err = readAuthorities(s.Authorities); err != nil {
+			return nil, err
+		}
+	}
 	if !env.Simulated {
 		c.proxy = nethttp.ProxyFromEnvironment
 	}
 	return c, nil
+}
+
+// readAuthorities adds the certificates of a file to the machine's own.
+func readAuthorities(file string) (*x509.CertPool, error) {
+	roots, err := x509.SystemCertPool()
+	if err != nil {
+		roots = x509.NewCertPool() // a machine without any
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "authorities in the settings of http: %v", err)
+	}
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fault.New(fault.Invalid, "authorities in the settings of http: %s holds no certificate in PEM", file)
+	}
+	return roots, nil
 }
 
 // bodyLimit is how much of an answer a runbook is given.
@@ -102,7 +128,7 @@ func (c *Client) do(ctx context.Context, o order) (reply, error) {
 func (c *Client) exchange(ctx context.Context, o order) (reply, error) {
 	road := &route{client: c, order: o}
 	transport := &nethttp.Transport{DialContext: road.dial, DisableKeepAlives: true, TLSHandshakeTimeout: o.within,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.roots}}
 	if o.address == "" {
 		transport.Proxy = c.proxy
 	}

@@ -42,7 +42,7 @@ func startFly(t *testing.T) *flight {
 			t.Error(err)
 		}
 	})
-	return &flight{t, w, ctx, w.Descriptor().Settings["fly"]["api"].(string)}
+	return &flight{t, w, ctx, w.Descriptor().Settings["fly"]["api_url"].(string)}
 }
 
 // call asks Fly's API and returns the answer, which must be no refusal.

@@ -250,7 +250,7 @@ func (w *World) describeFly(url string) {
 		return
 	}
 	d := &w.descriptor
-	d.Settings["fly"] = map[string]any{"api": url, "machines": url, "token": "plain:" + w.access.flyToken}
+	d.Settings["fly"] = map[string]any{"api_url": url, "machines_url": url, "organization": "webhost-systems", "token": "plain:" + w.access.flyToken}
 	d.Settings["http"] = map[string]any{"authorities": w.edge.authority}
 	d.Env = append(d.Env, "FLY_API_BASE_URL="+url, "FLY_FLAPS_BASE_URL="+url, "FLY_UIEX_BASE_URL="+url, "FLY_METRICS_BASE_URL="+url,
 		"FLY_SYNTHETICS_BASE_URL="+url, "FLY_ACCESS_TOKEN="+w.access.flyToken, "FLY_API_TOKEN="+w.access.flyToken, "FLY_NO_UPDATE_CHECK=1",

@@ -152,11 +152,14 @@ func (f *flyMetal) prepareFirst(ctx context.Context, n, leader *node) error {
 	case err != nil:
 		return err
 	case backup != nil:
-		return n.m.Restore(backup.dir)
+		if err := n.m.Restore(backup.dir); err != nil {
+			return err
+		}
+		return n.m.Settings(nil)
 	case leader != nil || f.follows[n.b.App] != "":
 		return f.join(ctx, n, leader)
 	case n.empty:
-		return nil
+		return n.m.Settings(nil)
 	}
 	if err := n.m.Detach(); err != nil {
 		return err

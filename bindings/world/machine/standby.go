@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -171,7 +172,7 @@ func (m *Machine) emptyData() error {
 // baseBackup runs pg_basebackup against a socket.
 func (m *Machine) baseBackup(ctx context.Context, socket, to string) error {
 	cmd := m.pg.command("pg_basebackup", []string{"PGPASSWORD=" + m.rack.opt.Password, "PGCONNECT_TIMEOUT=10"},
-		"-h", socket, "-p", "5432", "-U", "postgres", "-w", "-D", to, "-X", "fetch", "-c", "fast", "--no-sync", "--no-manifest")
+		"-h", socket, "-p", "5432", "-U", "postgres", "-w", "-D", to, "-X", "stream", "-c", "fast", "--no-sync", "--no-manifest")
 	var out tail10
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := m.rack.keeper.start(cmd, syscall.SIGKILL); err != nil {
@@ -188,7 +189,7 @@ func (m *Machine) baseBackup(ctx context.Context, socket, to string) error {
 		return ctx.Err()
 	}
 	if err != nil {
-		return fmt.Errorf("pg_basebackup: %w: %s", err, lastLine(out.text))
+		return fmt.Errorf("pg_basebackup: %w: %s", err, strings.ReplaceAll(strings.TrimSpace(string(out.text)), "\n", "; "))
 	}
 	return nil
 }
@@ -243,7 +244,7 @@ func (m *Machine) ask(ctx context.Context, do func(*pgx.Conn) error) error {
 // when it runs, take note. The connection to what a standby follows is among
 // them by itself.
 func (m *Machine) Settings(set map[string]string) error {
-	text := "# The world's own settings.\n"
+	text := "# The world's own settings.\nwal_keep_size = '128MB'\n" // in place of slots: who was away for a while can go on
 	if m.up != nil {
 		text += fmt.Sprintf("primary_conninfo = 'host=%s port=5432 user=postgres password=%s application_name=%s'\n", m.up.dir, m.rack.opt.Password, m.spec.Name)
 		text += "wal_retrieve_retry_interval = '200ms'\nwal_receiver_timeout = '10s'\nwal_receiver_status_interval = '1s'\n"
