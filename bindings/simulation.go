@@ -40,16 +40,24 @@ func StartWorld(ctx context.Context, path, name string, speed float64, seed int6
 // awaitCustomers waits until customers have begun to write, so that a backup
 // made now is one of a living database.
 func (s *Simulation) awaitCustomers(ctx context.Context) error {
+	live := map[string]int{} // rows to begin with, by server or Postgres app
 	for _, server := range s.spec.Servers {
-		if !server.Live || server.Off {
-			continue
+		if server.Live && !server.Off {
+			live[server.Name] = server.Updates
 		}
+	}
+	for _, p := range s.spec.Postgres {
+		if p.Live {
+			live[p.Name] = p.Updates
+		}
+	}
+	for name, rows := range live {
 		err := clock.Poll(ctx, clock.System{}, 30*time.Second, 20*time.Millisecond, func(context.Context) (bool, error) {
-			truth, err := s.world.Truth(server.Name)
-			return truth.Count > int64(server.Updates), err
+			truth, err := s.world.Truth(name)
+			return truth.Count > int64(rows), err
 		})
 		if err != nil {
-			return fmt.Errorf("wait for the customers of %s: %w", server.Name, err)
+			return fmt.Errorf("wait for the customers of %s: %w", name, err)
 		}
 	}
 	return nil
@@ -73,6 +81,11 @@ func (s *Simulation) Describe() ([]byte, error) {
 	for _, server := range s.spec.Servers {
 		if server.Role == world.RoleApp && !server.Off {
 			described.Databases = append(described.Databases, database{server.Name, servers[server.Name].IPv4, machine.Database})
+		}
+	}
+	for _, p := range s.spec.Postgres {
+		if p.ReplicaOf == "" && !p.Managed {
+			described.Databases = append(described.Databases, database{p.Name, p.Name + ".flycast", machine.Database})
 		}
 	}
 	return json.MarshalIndent(described, "", "  ")

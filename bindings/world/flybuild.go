@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -146,7 +147,8 @@ func (w *World) makeApp(ctx context.Context, a AppSpec) (err error) {
 	if a.Database != "" {
 		secrets[databaseVariable] = w.databaseURL(a.Database)
 	}
-	if w.apps[a.Name], err = w.fly.AddApp(flysim.AppSpec{Name: a.Name, Images: a.Images, Region: a.Machines[0], Secrets: secrets}); err != nil {
+	if w.apps[a.Name], err = w.fly.AddApp(flysim.AppSpec{Name: a.Name, Images: a.Images, Region: a.Machines[0], Secrets: secrets,
+		Definition: webDefinition(a)}); err != nil {
 		return err
 	}
 	for i, region := range a.Machines {
@@ -179,6 +181,14 @@ func webConfig(a AppSpec) map[string]any {
 		"guest": map[string]any{"cpu_kind": "shared", "cpus": 1, "memory_mb": memory(a.Memory, 512)}, "services": []any{service},
 		"metadata": map[string]any{"fly_platform_version": "v2", "fly_process_group": "app", "fly_release_version": fmt.Sprint(len(a.Images))},
 		"restart":  map[string]any{"policy": "on-failure", "max_retries": 10}}
+}
+
+// webDefinition is what the app's fly.toml says, so that a deployment makes
+// the same of a machine.
+func webDefinition(a AppSpec) map[string]any {
+	check := map[string]any{"method": "GET", "path": "/health", "interval": "15s", "timeout": "5s", "grace_period": "5s"}
+	return map[string]any{"app": a.Name, "primary_region": a.Machines[0], "env": map[string]any{"PHX_HOST": a.Name + ".fly.dev"},
+		"http_service": map[string]any{"internal_port": 8080, "force_https": false, "auto_start_machines": true, "min_machines_running": 1, "checks": []any{check}}}
 }
 
 // letCustomersWrite starts the customers of an app, who write into whatever
@@ -245,16 +255,26 @@ func (w *World) trust() *tls.Config {
 }
 
 // describeFly adds to the descriptor how to get at Fly.io.
-func (w *World) describeFly(url string) {
+func (w *World) describeFly(url string) error {
 	if w.fly == nil {
-		return
+		return nil
+	}
+	// flyctl wants a WireGuard peer for some commands; without websockets it
+	// is content with one that nobody stands behind.
+	folder := filepath.Join(w.dir, "access", "flyctl")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(folder, "config.yml"), []byte("wire_guard_websockets: false\nsend_metrics: false\n"), 0o600); err != nil {
+		return err
 	}
 	d := &w.descriptor
 	d.Settings["fly"] = map[string]any{"api_url": url, "machines_url": url, "organization": "webhost-systems", "token": "plain:" + w.access.flyToken}
 	d.Settings["http"] = map[string]any{"authorities": w.edge.authority}
 	d.Env = append(d.Env, "FLY_API_BASE_URL="+url, "FLY_FLAPS_BASE_URL="+url, "FLY_UIEX_BASE_URL="+url, "FLY_METRICS_BASE_URL="+url,
 		"FLY_SYNTHETICS_BASE_URL="+url, "FLY_ACCESS_TOKEN="+w.access.flyToken, "FLY_API_TOKEN="+w.access.flyToken, "FLY_NO_UPDATE_CHECK=1",
-		"FLY_SEND_METRICS=0", "FLY_SYNTHETICS_AGENT=0")
+		"FLY_SEND_METRICS=0", "FLY_SYNTHETICS_AGENT=0", "FLY_CONFIG_DIR="+folder)
+	return nil
 }
 
 var errNoFly = errors.New("this world has nothing at Fly.io; the one in runbooks/worlds/production.toml has")

@@ -191,8 +191,7 @@ func (w *World) serve(context.Context) error {
 		return err
 	}
 	w.describe(hetzner+"/v1", cloudflare+"/client/v4", control)
-	w.describeFly(fly)
-	return nil
+	return w.describeFly(fly)
 }
 
 func (w *World) listen(h http.Handler) (url string, err error) {

@@ -22,6 +22,7 @@ clients at it, such as Hetzner's hcloud. In another terminal, break it with
 drhost sim fault, and recover it with drhost run --env sim. Ctrl-C ends it.`,
 		Example: `  drhost sim
   drhost sim fault kill_server server=hobby-1
+  drhost sim --world runbooks/worlds/production.toml
   drhost run runbooks/hetzner_failure.lua --env sim --input server=hobby-1 --yes`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -39,6 +40,10 @@ drhost sim fault, and recover it with drhost run --env sim. Ctrl-C ends it.`,
 				fmt.Fprintf(w, "# the simulated world runs at speed %g; point real clients at it with:\n", sim.World.Speed)
 				for _, line := range sim.World.Env {
 					fmt.Fprintf(w, "export %s\n", line)
+				}
+				if _, flies := sim.World.Settings["fly"]; flies {
+					fmt.Fprint(w, "# flyctl leaves an agent running: flyctl agent stop\n# break it:   drhost sim fault lose_leader app=webhost-prod-db\n# Ctrl-C ends it\n")
+					return nil
 				}
 				_, err := fmt.Fprintf(w, "# break it:   drhost sim fault kill_server server=hobby-1\n# recover it: drhost run runbooks/hetzner_failure.lua --env sim --input server=hobby-1\n# Ctrl-C ends it\n")
 				return err

@@ -36,7 +36,15 @@ func (s *Sim) queries() obj {
 		"platform":           obj{typeKey: "PlatformInformation", "requestRegion": home, "regions": s.regionNodes(), "vmSizes": []obj{}},
 		"latestImageDetails": field(func(args obj) (any, error) { return imageNode(fmt.Sprint(args["image"])), nil }),
 		"latestImageTag":     field(func(args obj) (any, error) { return fmt.Sprint(args["repository"], ":16.2"), nil }),
-		"appNameAvailable":   field(func(args obj) (any, error) { return s.apps[fmt.Sprint(args["name"])] == nil, nil }),
+		"volume": field(func(args obj) (any, error) {
+			for _, a := range s.apps {
+				if v := a.volumes[fmt.Sprint(args["id"])]; v != nil {
+					return obj{typeKey: "Volume", "id": v.id, "name": v.name, "region": v.region, "sizeGb": v.size, "state": v.state, "app": s.appNode(a)}, nil
+				}
+			}
+			return nil, errors.New("Could not find Volume")
+		}),
+		"appNameAvailable": field(func(args obj) (any, error) { return s.apps[fmt.Sprint(args["name"])] == nil, nil }),
 	}
 }
 

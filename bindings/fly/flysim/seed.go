@@ -16,6 +16,9 @@ type AppSpec struct {
 	Secrets  map[string]string
 	Images   []string // of its releases, oldest first
 	Region   string   // its primary region
+	// Definition is what its releases say of it, as fly.toml in JSON; nil: its
+	// name and region.
+	Definition map[string]any
 }
 
 // AddApp enters an app in the books. It returns the address of its edge.
@@ -27,8 +30,14 @@ func (s *Sim) AddApp(spec AppSpec) (address string, err error) {
 	}
 	a := s.addApp(spec.Name, spec.Postgres)
 	a.config["primary_region"] = or(spec.Region, home)
+	if spec.Definition != nil {
+		a.config = clone(spec.Definition)
+	}
 	for name, value := range spec.Secrets {
 		s.setValue(a, name, &value)
+		v := a.secrets[name]
+		v.created = v.created.Add(-24 * time.Hour * time.Duration(len(spec.Images)+1)) // older than any release
+		v.updated = v.created
 		a.version++
 	}
 	for i, image := range spec.Images {
