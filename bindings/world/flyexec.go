@@ -37,7 +37,7 @@ func archiveOf(text string) (app, target string, err error) {
 func (f *flyMetal) Exec(ctx context.Context, id string, c flysim.Command) (flysim.Output, error) {
 	words := c.Split()
 	if n := f.nodeOf(id); n != nil {
-		return f.execNode(ctx, n, words, c)
+		return f.execNode(ctx, n, words)
 	}
 	f.mu.Lock()
 	s := f.sites[id]
@@ -48,7 +48,7 @@ func (f *flyMetal) Exec(ctx context.Context, id string, c flysim.Command) (flysi
 	return variable(words, s.b.Env), nil
 }
 
-func (f *flyMetal) execNode(ctx context.Context, n *node, words []string, c flysim.Command) (flysim.Output, error) {
+func (f *flyMetal) execNode(ctx context.Context, n *node, words []string) (flysim.Output, error) {
 	if n.m.State() == machine.Hung {
 		<-ctx.Done()
 		return flysim.Output{}, ctx.Err()
@@ -66,16 +66,22 @@ func (f *flyMetal) execNode(ctx context.Context, n *node, words []string, c flys
 	case len(words) == 3 && words[1] == "-c" && strings.HasPrefix(words[2], "echo $"):
 		return variable(words, n.b.Env), nil
 	}
-	line := c.Line
-	if len(c.Words) > 0 || words[0] != c.Split()[0] {
-		quoted := make([]string, len(words))
-		for i, word := range words {
-			quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-		}
-		line = strings.Join(quoted, " ")
+	words = ownPort(words)
+	quoted := make([]string, len(words)) // exec splits the line by itself: no shell reads it
+	for i, word := range words {
+		quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 	}
-	out, errs, exit, err := n.m.Run(ctx, line)
+	out, errs, exit, err := n.m.Run(ctx, strings.Join(quoted, " "))
 	return flysim.Output{Stdout: out, Stderr: errs, Exit: exit}, err
+}
+
+// ownPort drops the port at which postgres-flex lets PostgreSQL itself listen,
+// beside its proxy at 5432: the machine's shell knows one database and no port.
+func ownPort(words []string) []string {
+	if i := slices.Index(words, "-p"); i >= 0 && i+1 < len(words) && words[0] == "psql" && words[i+1] == "5433" {
+		return slices.Delete(slices.Clone(words), i, i+2)
+	}
+	return words
 }
 
 // variable answers the one thing that flyctl asks a shell: the value of a

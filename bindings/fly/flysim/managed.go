@@ -61,7 +61,8 @@ func (s *Sim) getCluster(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	return 200, obj{"data": s.clusterView(k)}, nil
+	// There are no credentials: no database stands behind a managed cluster.
+	return 200, obj{"data": s.clusterView(k), "credentials": obj{"status": "ready", "user": "fly-user", "password": "", "dbname": "fly-db", "pgbouncer_uri": ""}}, nil
 }
 
 func backupView(b *clusterBackup) obj {

@@ -64,12 +64,7 @@ func (s *Sim) moreRoutes(mux *http.ServeMux, app string) {
 	s.route(mux, "GET /v1/platform/regions", "", s.listRegions)
 	s.route(mux, "POST /v1/platform/placements", "", s.placements)
 
-	s.route(mux, "GET /v1/postgres", "", s.listClusters)
-	s.route(mux, "GET /v1/postgres/{cluster}", "", s.getCluster)
-	s.route(mux, "GET /v1/postgres/{cluster}/backups", "", s.listClusterBackups)
-	s.route(mux, "POST /v1/postgres/{cluster}/backups", "mpg_backup", s.createClusterBackup)
-	s.route(mux, "POST /v1/postgres/{cluster}/restore", "mpg_restore", s.restoreCluster)
-	s.route(mux, "POST /v1/postgres/{cluster}/fork", "mpg_fork", s.forkCluster)
+	s.managedRoutes(mux)
 
 	s.route(mux, "GET /api/v1/apps/{app}/logs", "", s.listLogs)
 	s.route(mux, "GET /api/v1/apps/{app}/releases", "", s.listReleases)
@@ -82,4 +77,19 @@ func (s *Sim) moreRoutes(mux *http.ServeMux, app string) {
 	s.route(mux, "POST /api/v1/builds", "", s.createBuild)
 	s.route(mux, "POST /api/v1/builds/finish", "", s.finishBuild)
 	s.route(mux, "POST /graphql", "", s.graphql)
+}
+
+// managedRoutes are those of managed Postgres, at the Machines API and where
+// flyctl asks for them.
+func (s *Sim) managedRoutes(mux *http.ServeMux) {
+	s.route(mux, "GET /v1/postgres", "", s.listClusters)
+	s.route(mux, "GET /api/v1/organizations/{org}/postgres", "", s.listClusters)
+	s.route(mux, "GET /api/v1/organizations/{org}/postgres/{cluster}", "", s.getCluster)
+	for _, base := range []string{"/v1/postgres/{cluster}", "/api/v1/postgres/{cluster}"} {
+		s.route(mux, "GET "+base, "", s.getCluster)
+		s.route(mux, "GET "+base+"/backups", "", s.listClusterBackups)
+		s.route(mux, "POST "+base+"/backups", "mpg_backup", s.createClusterBackup)
+		s.route(mux, "POST "+base+"/restore", "mpg_restore", s.restoreCluster)
+		s.route(mux, "POST "+base+"/fork", "mpg_fork", s.forkCluster)
+	}
 }

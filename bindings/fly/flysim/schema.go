@@ -61,6 +61,19 @@ func (s *Sim) mutations() obj {
 			return obj{typeKey: "AddWireGuardPeerPayload", "peerip": fmt.Sprintf("fdaa:0:18:a7b:d6b:0:a:%x", s.sequence), "endpointip": "127.0.0.1",
 				"pubkey": base64.StdEncoding.EncodeToString(key.PublicKey().Bytes())}, nil
 		}),
+		"allocateIpAddress": field(func(args obj) (any, error) {
+			a := s.apps[word(part(args, "input"), "appId")]
+			if a == nil {
+				return nil, errors.New("Could not find App")
+			}
+			return obj{typeKey: "AllocateIPAddressPayload", "ipAddress": addressNode(a)}, nil
+		}),
+		// Nothing here is entered by SSH, and nobody asks for the cluster's
+		// state elsewhere: both are only handed out.
+		"issueCertificate": field(func(obj) (any, error) {
+			return obj{typeKey: "IssueCertificatePayload", "certificate": "none", "key": "", "errors": []string{}}, nil
+		}),
+		"enablePostgresConsul":   obj{typeKey: "EnablePostgresConsulPayload", "consulUrl": "https://consul.invalid"},
 		"removeWireGuardPeer":    field(func(obj) (any, error) { return obj{"organization": s.orgNode()}, nil }),
 		"validateWireGuardPeers": obj{typeKey: "ValidateWireGuardPeersPayload", "invalidPeerIps": []string{}},
 		"createRelease": field(func(args obj) (any, error) {
@@ -115,6 +128,11 @@ func (s *Sim) releaseNode(r *release) obj {
 		"configDefinition": r.config, "createdAt": stamp(r.created), "user": obj{typeKey: "User", "id": "u1", "email": owner, "name": owner}}
 }
 
+func addressNode(a *app) obj {
+	return obj{typeKey: "IPAddress", "id": "ip_" + a.id, "address": a.shared, "type": "shared_v4", "region": "global", "createdAt": stamp(a.created),
+		"network": nil, "serviceName": ""}
+}
+
 func (s *Sim) appNode(a *app) obj {
 	var current any
 	image := ""
@@ -132,11 +150,10 @@ func (s *Sim) appNode(a *app) obj {
 		}
 		return nodes(list), nil
 	})
-	address := obj{typeKey: "IPAddress", "id": "ip_" + a.id, "address": a.shared, "type": "shared_v4", "region": "global", "createdAt": stamp(a.created)}
 	return obj{typeKey: "App", "id": a.id, "internalNumericId": a.number, "name": a.name, "hostname": a.name + ".fly.dev", "appUrl": "https://" + a.name + ".fly.dev",
 		"deployed": len(a.machines) > 0, "status": a.status(), "version": len(a.releases), "platformVersion": "machines", "network": "default", "networkId": 1,
 		"organization": s.orgNode(), "role": role, "currentRelease": current, "currentReleaseUnprocessed": current, "releases": releases,
-		"releasesUnprocessed": releases, "config": obj{typeKey: "AppConfig", "definition": a.config}, "services": []obj{}, "ipAddresses": nodes([]obj{address}),
+		"releasesUnprocessed": releases, "config": obj{typeKey: "AppConfig", "definition": a.config}, "services": []obj{}, "ipAddresses": nodes([]obj{addressNode(a)}),
 		"sharedIpAddress": a.shared, "cnameTarget": a.id + "." + a.name + ".fly.dev", "imageDetails": imageNode(image), "currentLock": nil,
 		"machines": field(func(obj) (any, error) { return nodes(s.machineNodes(a)), nil }), "regions": []obj{}, "backupRegions": []obj{}, "autoscaling": nil,
 		"secrets": field(func(obj) (any, error) { return s.secretNodes(a), nil }), "limitedAccessTokens": nodes([]obj{}),

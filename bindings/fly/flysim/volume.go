@@ -58,7 +58,7 @@ func (s *Sim) volumeView(v *volume) obj {
 }
 
 func snapshotView(p *snapshot) obj {
-	return obj{"id": p.id, "status": p.status, "size": p.size, "volume_size": p.volumeSize, "digest": p.digest,
+	return obj{"id": p.id, "status": p.status, "size": p.size, "volume_size": p.volumeSize << 30, "digest": p.digest,
 		"created_at": stamp(p.created), "retention_days": p.retention}
 }
 
