@@ -117,7 +117,7 @@ func (f *flight) until(what string, is func() bool) {
 	f.Helper()
 	err := clock.Poll(f.ctx, clock.System{}, 30*time.Second, 50*time.Millisecond, func(context.Context) (bool, error) { return is(), nil })
 	if err != nil {
-		f.Fatalf("wait until %s: %v", what, err)
+		f.Fatalf("wait until %s: %v; %+v", what, err, f.State().Nodes)
 	}
 }
 

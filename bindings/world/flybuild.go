@@ -102,6 +102,9 @@ func (w *World) makePostgres(ctx context.Context, p PostgresSpec) error {
 		return err
 	}
 	leader := w.metalFly.nodeOf(prints[0].ID)
+	if err := leader.m.WaitDatabase(ctx); err != nil {
+		return err
+	}
 	if p.ReplicaOf == "" {
 		if err := leader.m.Seed(ctx, machine.Seeds{Customers: p.Customers, Updates: p.Updates}); err != nil {
 			return err
@@ -109,7 +112,12 @@ func (w *World) makePostgres(ctx context.Context, p PostgresSpec) error {
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, b := range prints[1:] {
-		group.Go(func() error { return w.metalFly.Start(ctx, b) })
+		group.Go(func() error {
+			if err := w.metalFly.Start(ctx, b); err != nil {
+				return err
+			}
+			return w.metalFly.nodeOf(b.ID).m.WaitDatabase(ctx)
+		})
 	}
 	if p.ReplicaOf == "" {
 		group.Go(func() error { return w.metalFly.keepBackup(ctx, leader, "") })

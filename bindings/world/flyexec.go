@@ -160,7 +160,9 @@ func (f *flyMetal) promote(ctx context.Context, n *node, dry, siblings, force bo
 		switch {
 		case other == n:
 		case !other.m.Standby():
-			f.fence(other)
+			if other.m.State() == machine.Up { // one that hangs learns of it when it starts anew
+				f.fence(other)
+			}
 		case siblings:
 			f.repoint(other, n)
 		}

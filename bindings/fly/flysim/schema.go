@@ -66,7 +66,7 @@ func (s *Sim) mutations() obj {
 			if a == nil {
 				return nil, errors.New("Could not find App")
 			}
-			return obj{typeKey: "AllocateIPAddressPayload", "ipAddress": addressNode(a)}, nil
+			return obj{typeKey: "AllocateIPAddressPayload", "ipAddress": privateNode(a)}, nil
 		}),
 		// Nothing here is entered by SSH, and nobody asks for the cluster's
 		// state elsewhere: both are only handed out.
@@ -133,6 +133,13 @@ func addressNode(a *app) obj {
 		"network": nil, "serviceName": ""}
 }
 
+// privateNode is the app's address on the private network, behind flycast.
+func privateNode(a *app) obj {
+	node := addressNode(a)
+	node["address"], node["type"] = "fdaa:0:18:0:1::"+a.shared[strings.LastIndex(a.shared, ".")+1:], "private_v6"
+	return node
+}
+
 func (s *Sim) appNode(a *app) obj {
 	var current any
 	image := ""
@@ -154,7 +161,7 @@ func (s *Sim) appNode(a *app) obj {
 		"deployed": len(a.machines) > 0, "status": a.status(), "version": len(a.releases), "platformVersion": "machines", "network": "default", "networkId": 1,
 		"organization": s.orgNode(), "role": role, "currentRelease": current, "currentReleaseUnprocessed": current, "releases": releases,
 		"releasesUnprocessed": releases, "config": obj{typeKey: "AppConfig", "definition": a.config}, "services": []obj{}, "ipAddresses": nodes([]obj{addressNode(a)}),
-		"sharedIpAddress": a.shared, "cnameTarget": a.id + "." + a.name + ".fly.dev", "imageDetails": imageNode(image), "currentLock": nil,
+		"sharedIpAddress": a.shared, "cnameTarget": a.id + "." + a.name + ".fly.dev", "imageDetails": imageNode(image), "currentLock": nil, "egressIpAddresses": nodes([]obj{}),
 		"machines": field(func(obj) (any, error) { return nodes(s.machineNodes(a)), nil }), "regions": []obj{}, "backupRegions": []obj{}, "autoscaling": nil,
 		"secrets": field(func(obj) (any, error) { return s.secretNodes(a), nil }), "limitedAccessTokens": nodes([]obj{}),
 		"image": field(func(args obj) (any, error) {

@@ -209,6 +209,15 @@ func (m *Machine) Standby() bool {
 	return err == nil
 }
 
+// WaitDatabase waits until the machine's database takes connections.
+func (m *Machine) WaitDatabase(ctx context.Context) error {
+	conn, err := m.connectReady(ctx)
+	if err != nil {
+		return fmt.Errorf("wait for the database of %s: %w", m.spec.Name, err)
+	}
+	return conn.Close(ctx)
+}
+
 // InRecovery asks the running cluster whether it is a standby.
 func (m *Machine) InRecovery(ctx context.Context) (standby bool, err error) {
 	err = m.ask(ctx, func(conn *pgx.Conn) error { return conn.QueryRow(ctx, "SELECT pg_is_in_recovery()").Scan(&standby) })
