@@ -18,6 +18,7 @@ demo: postgres build
 test: postgres lua hcloud age lint
 	DRHOST_FUZZ_TIME=$(FUZZ_TIME) go test -timeout 12m ./...
 	$(MAKE) --no-print-directory fuzz-go FUZZ_EACH=$(FUZZ_EACH)
+	cd bindings/fly/flysim/conformance && go test -timeout 2m ./...
 	@if command -v gcc >/dev/null; then $(MAKE) --no-print-directory race; else echo "no gcc: the race detector is left out"; fi
 
 race:

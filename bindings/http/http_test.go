@@ -3,6 +3,7 @@ package http_test
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	nethttp "net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -286,6 +288,29 @@ func TestCertificatesAreVerified(t *testing.T) {
 	_, err := b.call("request", data{"url": "https://app.example/"})
 	b.wantFault(err, fault.Failed, fault.NotDone, false, "certificate")
 	wantFields(t, b.must("check", data{"url": "https://app.example/"}), data{"ok": false})
+}
+
+func TestFurtherAuthorities(t *testing.T) {
+	b := newBench(t, 1, healthy)
+	server := httptest.NewTLSServer(nethttp.HandlerFunc(healthy))
+	defer server.Close()
+	b.net.routes["203.0.113.10:443"] = server.Listener.Addr().String()
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	open := func(text []byte) (err error) {
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.client, err = http.Module().Open(binding.Env{Name: "test", Simulated: true, Net: b.net, Clock: clock.System{}, Settings: data{"authorities": file}})
+		return err
+	}
+	if err := open([]byte("no certificate")); err == nil || !strings.Contains(err.Error(), "no certificate in PEM") {
+		t.Errorf("a file without a certificate: %v", err)
+	}
+	if err := open(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})); err != nil {
+		t.Fatal(err)
+	}
+	b.net.names["example.com"] = []string{"203.0.113.10"}
+	wantFields(t, b.must("check", data{"url": "https://example.com/"}), data{"ok": true})
 }
 
 func TestSend(t *testing.T) {

@@ -23,7 +23,7 @@ type flight struct {
 	url string
 }
 
-func startFly(t *testing.T) *flight {
+func startFly(t *testing.T, change ...func(*Spec)) *flight {
 	t.Helper()
 	spec, err := Load(productionFile)
 	if err != nil {
@@ -31,6 +31,9 @@ func startFly(t *testing.T) *flight {
 	}
 	spec.Servers, spec.Images = nil, nil // the hobby tier has tests of its own
 	spec.Zones[0].Records = spec.Zones[0].Records[:3]
+	for _, c := range change {
+		c(&spec)
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
 	t.Cleanup(cancel)
 	w, err := Start(ctx, spec, Options{Speed: 100, WriteEvery: 5 * time.Millisecond})
@@ -44,6 +47,9 @@ func startFly(t *testing.T) *flight {
 	})
 	return &flight{t, w, ctx, w.Descriptor().Settings["fly"]["api_url"].(string)}
 }
+
+// alone is a change of the world: its database has no copy in another region.
+func alone(s *Spec) { s.Postgres = s.Postgres[:1] }
 
 // call asks Fly's API and returns the answer, which must be no refusal.
 func (f *flight) call(method, path string, body any) map[string]any {

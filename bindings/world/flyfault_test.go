@@ -41,7 +41,7 @@ func (f *flight) update(image string) {
 
 func TestFlyApplicationFails(t *testing.T) {
 	t.Parallel()
-	f := startFly(t)
+	f := startFly(t, alone)
 	visit := func() Visit { return f.Customer(f.ctx, "https://webhost-prod.fly.dev/health") }
 
 	f.inject("bad_release", map[string]any{"app": "webhost-prod"})
@@ -114,7 +114,7 @@ func TestFlyRegionIsLost(t *testing.T) {
 
 func TestFlySplitBrain(t *testing.T) {
 	t.Parallel()
-	f := startFly(t)
+	f := startFly(t, alone)
 	f.inject("hang_machine", map[string]any{"machine": "webhost-prod-db-1"})
 	if out, exit := f.run("webhost-prod-db-2", "repmgr standby promote --siblings-follow -f /data/repmgr.conf"); exit != 0 {
 		t.Fatalf("promote beside a primary that hangs: %s", out)
@@ -137,7 +137,7 @@ func TestFlySplitBrain(t *testing.T) {
 
 func TestFlyReplicaLagAndFullDisk(t *testing.T) {
 	t.Parallel()
-	f := startFly(t)
+	f := startFly(t, alone)
 	f.inject("replica_lag", map[string]any{"machine": "webhost-prod-db-2"})
 	before, err := f.Truth("webhost-prod")
 	if err != nil {
