@@ -151,15 +151,37 @@ func (w *World) gateway(provider string) (*gateway, error) {
 // somebody had mistyped it a while ago.
 func (w *World) WrongRecord(name, recordType, content string) error {
 	recordType = or(recordType, "A")
-	for _, zone := range w.cloudflare.Zones() {
-		if name != zone && !strings.HasSuffix(name, "."+zone) {
-			continue
-		}
-		if err := w.cloudflare.SetContent(zone, name, recordType, content); err != nil {
-			return fmt.Errorf("wrong_record: %w", err)
-		}
-		w.record("wrong_record", map[string]any{"name": name, "type": recordType, "content": content})
-		return nil
+	zone, err := w.zoneOf(name)
+	if err == nil {
+		err = w.cloudflare.SetContent(zone, name, recordType, content)
 	}
-	return fmt.Errorf("wrong_record: %s is in none of the zones", name)
+	if err != nil {
+		return fmt.Errorf("wrong_record: %w", err)
+	}
+	w.record("wrong_record", map[string]any{"name": name, "type": recordType, "content": content})
+	return nil
+}
+
+// DeleteRecord takes the DNS records of a name (its whole name) and type away.
+func (w *World) DeleteRecord(name, recordType string) error {
+	recordType = or(recordType, "A")
+	zone, err := w.zoneOf(name)
+	if err == nil {
+		err = w.cloudflare.RemoveRecord(zone, name, recordType)
+	}
+	if err != nil {
+		return fmt.Errorf("delete_record: %w", err)
+	}
+	w.record("delete_record", map[string]any{"name": name, "type": recordType})
+	return nil
+}
+
+// zoneOf finds the zone that a name is in.
+func (w *World) zoneOf(name string) (string, error) {
+	for _, zone := range w.cloudflare.Zones() {
+		if name == zone || strings.HasSuffix(name, "."+zone) {
+			return zone, nil
+		}
+	}
+	return "", fmt.Errorf("%s is in none of the zones", name)
 }

@@ -27,6 +27,9 @@ func (w *World) Inject(name string, args map[string]any) error {
 	case "wrong_record":
 		record, kind, content := a.text("name", true), a.text("type", false), a.text("content", true)
 		do = func() error { return w.WrongRecord(record, kind, content) }
+	case "delete_record":
+		record, kind := a.text("name", true), a.text("type", false)
+		do = func() error { return w.DeleteRecord(record, kind) }
 	case "revoke_token":
 		provider := a.text("provider", true)
 		do = func() error { return w.RevokeToken(provider) }
@@ -54,7 +57,7 @@ func (w *World) Inject(name string, args map[string]any) error {
 
 // FaultNames are the names that Inject knows.
 func FaultNames() []string {
-	return []string{"api", "bad_release", "break_server", "cut_provider", "disk_full", "hang_machine", "hang_server", "heal_api", "kill_machine",
+	return []string{"api", "bad_release", "break_server", "cut_provider", "delete_record", "disk_full", "hang_machine", "hang_server", "heal_api", "kill_machine",
 		"kill_server", "lose_leader", "region_down", "region_full", "region_up", "replica_lag", "revoke_token", "sold_out", "wrong_record"}
 }
 

@@ -12,6 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 	"sync"
@@ -144,6 +145,24 @@ func (s *Sim) SetContent(zone, name, recordType, content string) error {
 	}
 	if found == 0 {
 		return fmt.Errorf("set %s: there is no %s record of that name", name, recordType)
+	}
+	s.publish(z, next, 0)
+	return nil
+}
+
+// RemoveRecord takes the records of a name and type out of a zone, at once.
+func (s *Sim) RemoveRecord(zone, name, recordType string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	z := s.zoneByName(plainName(zone))
+	if z == nil {
+		return fmt.Errorf("remove %s: there is no zone %s", name, zone)
+	}
+	next := slices.DeleteFunc(slices.Clone(z.records), func(r Record) bool {
+		return r.Name == qualify(name, z.name) && strings.EqualFold(r.Type, recordType)
+	})
+	if len(next) == len(z.records) {
+		return fmt.Errorf("remove %s: there is no %s record of that name", name, recordType)
 	}
 	s.publish(z, next, 0)
 	return nil

@@ -29,10 +29,14 @@ func (s *Sim) held(m *machine) *lease {
 	return m.lease
 }
 
+// leastLease is how long a lease lasts in real time, however fast everything
+// goes: under it real databases are stopped and started.
+const leastLease = 5 * time.Second
+
 // lasting is the moment at which d is over. Faster than life leases last
 // shorter, like everything that clients wait for.
 func (s *Sim) lasting(d time.Duration) time.Time {
-	return s.clock.Now().Add(time.Duration(float64(d) / s.speed))
+	return s.clock.Now().Add(max(time.Duration(float64(d)/s.speed), min(d, leastLease)))
 }
 
 func busy(m *machine, l *lease) *problem {

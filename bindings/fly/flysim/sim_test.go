@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/webhost-systems/drhost/host/clock"
 )
@@ -240,11 +242,27 @@ func TestLease(t *testing.T) {
 	b.want(200, "POST", one+"/stop", nil)
 }
 
+// ahead is a clock that can be put forward.
+type ahead struct {
+	clock.Scaled
+	by atomic.Int64
+}
+
+func (c *ahead) Now() time.Time { return c.Scaled.Now().Add(time.Duration(c.by.Load())) }
+
 func TestLeaseEndsByItself(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, func(o *Options) { o.Clock = clock.Scaled{Factor: 1e6} })
-	b.want(201, "POST", b.machine(0)+"/lease?ttl=1", nil) // a microsecond
+	c := &ahead{Scaled: clock.Scaled{Factor: 100}}
+	b := newBench(t, func(o *Options) { o.Clock = c })
+	b.want(201, "POST", b.machine(0)+"/lease?ttl=3600", nil) // 36 s at this speed
+	b.want(409, "POST", b.machine(0)+"/stop", nil)
+	c.by.Store(int64(30 * time.Second))
+	b.want(409, "POST", b.machine(0)+"/stop", nil)
+	c.by.Store(int64(40 * time.Second))
 	b.want(200, "POST", b.machine(0)+"/stop", nil)
+	b.want(201, "POST", b.machine(1)+"/lease?ttl=120", nil) // 1.2 s, and no less than 5
+	c.by.Store(int64(43 * time.Second))
+	b.want(409, "POST", b.machine(1)+"/stop", nil)
 }
 
 func TestWait(t *testing.T) {
