@@ -140,12 +140,12 @@ type restartArgs struct {
 // Restarted is what became of the machines of an app.
 type Restarted struct {
 	Machines []Machine `lua:"machines" doc:"The machines that were restarted."`
-	Skipped  []string  `lua:"skipped" doc:"Ids of machines that were not: not started, or on a dead host."`
+	Skipped  []string  `lua:"skipped" doc:"Ids of machines that were not: stopped by somebody, or on a dead host."`
 }
 
 var restart = binding.Func[*Client, restartArgs, Restarted]{
 	Name: "restart", Effect: binding.Mutates,
-	Doc: "Restart the started machines of an app, one after the other: each under its lease, waiting until it is started and its checks pass before the " +
+	Doc: "Restart the machines of an app, those too whose program has died, one after the other: each under its lease, waiting until it is started and its checks pass before the " +
 		"next. The first that does not come back ends it, so that the others go on serving. For Postgres use fly.pg_restart, which knows the order.",
 	Says:    "restart the machines of {app}",
 	Raises:  raises(fault.Conflict, fault.Failed),
@@ -192,7 +192,7 @@ func (c *Client) restartables(ctx context.Context, op string, a restartArgs) (to
 	for _, m := range all {
 		switch {
 		case a.Region != "" && m.Region != a.Region:
-		case !m.reachable() || m.State == "stopped" && !c.restartedBy(ctx, m) || m.State == "suspended" || m.State == "created":
+		case !m.reachable() || m.rests() && !c.restartedBy(ctx, m):
 			skipped = append(skipped, m.ID)
 		default:
 			todo = append(todo, m)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/fault"
 )
 
 // Line is one line of an app's log.
@@ -57,8 +59,11 @@ type wireLine struct {
 func (c *Client) logs(ctx context.Context, a logsArgs) ([]Line, error) {
 	op := "read the log of " + a.App
 	from := c.clock.Now().Add(c.skew() - a.Since)
-	out, token := []Line{}, ""
-	for range mostPages {
+	// A token is the moment after which the lines come, in nanoseconds. Fly does
+	// not promise it: when it takes none of ours, the newest page has to do.
+	out, token := []Line{}, strconv.FormatInt(from.UnixNano(), 10)
+	for n := range mostPages {
+		first := n == 0
 		query := url.Values{"next_token": {token}}
 		if a.Machine != "" {
 			query.Set("instance", a.Machine)
@@ -73,6 +78,10 @@ func (c *Client) logs(ctx context.Context, a logsArgs) ([]Line, error) {
 			} `json:"meta"`
 		}
 		err := c.do(ctx, op, request{action: "logs", subject: a.App, method: "GET", url: c.api + "/api/v1/apps/" + url.PathEscape(a.App) + "/logs?" + query.Encode()}, &page)
+		if fault.KindOf(err) == fault.Invalid && first {
+			token = ""
+			continue
+		}
 		if err != nil {
 			return nil, c.unknownApp(ctx, a.App, err)
 		}

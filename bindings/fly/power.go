@@ -19,12 +19,12 @@ func (c *Client) act(ctx context.Context, op string, l *lease, action, path stri
 		url: c.appURL(l.app, "/machines/%s%s", l.id, path)}, out)
 }
 
-// restarted tells whether somebody has restarted the machine since then, as
-// its events say. Restarts of a program that crashed do not count: their
+// restarted tells whether somebody has restarted or started the machine since
+// then, as its events say. Restarts of a program that crashed do not count: their
 // source is not a user.
 func (m *machine) restarted(since time.Time) bool {
 	for _, e := range m.Events {
-		if (e.Type == "restart" || e.Type == "update") && e.Source == "user" && !e.at().Before(since) {
+		if (e.Type == "restart" || e.Type == "start" || e.Type == "update") && e.Source == "user" && !e.at().Before(since) {
 			return true
 		}
 	}
@@ -66,7 +66,11 @@ func (c *Client) restartOne(ctx context.Context, b *budget, op string, m *machin
 	mark := seen.newest()
 	if !c.restartedBy(ctx, seen) {
 		defer c.repeated(ctx)
-		if err := c.act(ctx, op, l, "restart", fmt.Sprintf("/restart?force_stop=%t", force), nil, nil); err != nil {
+		action, path := "restart", fmt.Sprintf("/restart?force_stop=%t", force)
+		if seen.State == "stopped" || seen.State == "suspended" {
+			action, path = "start", "/start"
+		}
+		if err := c.act(ctx, op, l, action, path, nil, nil); err != nil {
 			return m, err
 		}
 		seen, err = c.reach(ctx, b, op, l.app, m.ID, "started", func(m *machine) bool {
@@ -119,7 +123,7 @@ func (c *Client) restartable(ctx context.Context, op, app, name string) (*machin
 		return nil, before(err)
 	case !m.reachable():
 		return nil, deadHost(op, app, m)
-	case m.State == "stopped" || m.State == "suspended" || m.State == "created":
+	case m.rests() && !c.restartedBy(ctx, m):
 		return nil, fault.New(fault.Conflict, "machine %s is %s", m.ID, m.State).WithOp("%s", op).
 			WithHint("fly.machine_start { app = %q, machine = %q } starts it", app, m.ID)
 	}

@@ -25,6 +25,7 @@ type change struct {
 	edit    func(config map[string]any) error // changes a copy of the configuration
 	has     func(*machine) bool               // whether a machine is as wanted; nil when only the key tells
 	still   func(*machine) bool               // whether a machine is to be left without a start
+	alive   func(*machine) bool               // what is waited for; nil means healthy
 	secrets uint64                            // least version of the secrets that the machine has to see; 0 when none
 }
 
@@ -70,33 +71,42 @@ func (c *Client) roll(ctx context.Context, ch change, all []*machine) (Updated, 
 
 // change updates one machine under its lease and waits until it is as healthy
 // as it was.
-func (c *Client) change(ctx context.Context, ch change, m *machine) (*machine, error) {
-	var now *machine
+func (c *Client) change(ctx context.Context, ch change, m *machine) (now *machine, err error) {
 	ctx, b := c.budget(ctx, ch.within)
-	err := c.leased(ctx, ch.op, ch.app, m.ID, func(ctx context.Context, l *lease) error {
-		seen, err := c.look(ctx, ch.op, ch.app, m.ID)
-		if err != nil {
-			return before(err)
-		}
-		if ch.has != nil && ch.has(seen) && seen.metadata(keyLabel) != binding.Key(ctx) {
-			now = seen // it was so before
-			return nil
-		}
-		rests := seen.rests() || ch.still != nil && ch.still(seen)
-		instance := seen.Instance
-		if !ch.made(ctx, seen) {
-			if instance, err = c.update(ctx, ch, seen, l, rests); err != nil {
-				return err
-			}
-		}
-		what, met := "healthy", func(m *machine) bool { return m.healthy() && (instance == "" || m.Instance == instance) }
-		if rests {
-			what, met = "updated", func(m *machine) bool { return instance == "" || m.Instance == instance }
-		}
-		now, err = c.reach(ctx, b, ch.op, ch.app, m.ID, what, met)
-		return accepted(err)
+	err = c.leased(ctx, ch.op, ch.app, m.ID, func(ctx context.Context, l *lease) error {
+		now, err = c.changeUnder(ctx, b, ch, m, l)
+		return err
 	})
 	return now, err
+}
+
+// changeUnder does it under a lease that is held already.
+func (c *Client) changeUnder(ctx context.Context, b *budget, ch change, m *machine, l *lease) (*machine, error) {
+	seen, err := c.look(ctx, ch.op, ch.app, m.ID)
+	if err != nil {
+		return nil, before(err)
+	}
+	if ch.has != nil && ch.has(seen) && seen.metadata(keyLabel) != binding.Key(ctx) {
+		return seen, nil // it was so before
+	}
+	rests := seen.rests() || ch.still != nil && ch.still(seen)
+	instance := seen.Instance
+	if !ch.made(ctx, seen) {
+		if instance, err = c.update(ctx, ch, seen, l, rests); err != nil {
+			return nil, err
+		}
+	}
+	what, met := "healthy", (*machine).healthy
+	if ch.alive != nil {
+		what, met = "started", ch.alive
+	}
+	if rests {
+		what, met = "updated", func(*machine) bool { return true }
+	}
+	now, err := c.reach(ctx, b, ch.op, ch.app, m.ID, what, func(m *machine) bool {
+		return met(m) && (instance == "" || m.Instance == instance)
+	})
+	return now, accepted(err)
 }
 
 // update sends the whole changed configuration; it answers the new instance.
