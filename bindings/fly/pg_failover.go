@@ -153,10 +153,16 @@ func (c *Client) plan(ctx context.Context, a failoverArgs) (failover, error) {
 	return p, err
 }
 
-// wasPrimary tells of a node that is primary, is fenced, or was primary when
-// its host died: the check keeps what it said last.
+// wasPrimary tells of a node that is primary or fenced, or that may have been
+// primary when it or its host died: the check no longer says which it was.
 func wasPrimary(n member) bool {
-	return n.is() == "primary" || n.is() == "zombie" || (!n.reachable() || n.State != "started") && n.role() == "primary"
+	switch n.is() {
+	case "primary", "zombie":
+		return true
+	case "unknown":
+		return !n.rests() && n.role() != "replica" && n.role() != "witness" && n.role() != "barman"
+	}
+	return false
 }
 
 // choose picks the replica to promote.

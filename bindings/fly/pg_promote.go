@@ -143,7 +143,7 @@ func (c *Client) demote(ctx context.Context, b *budget, op string, a failoverArg
 		binding.Progress(ctx, "%s: the host of the old primary %s does not answer; it is left", op, o.ID)
 		return nil
 	}
-	if o.rests() || o.is() == "replica" { // stopped, or joined again, in an earlier attempt
+	if o.State != "started" || o.is() == "replica" { // stopped or dead, or joined again in an earlier attempt
 		return nil
 	}
 	stop := func(ctx context.Context, l *lease) error {
@@ -191,7 +191,7 @@ func (c *Client) promote(ctx context.Context, b *budget, p failover, a failoverA
 		return begun(err)
 	}
 	// Without -F repmgr refuses when it cannot reach a sibling.
-	force := a.Force || len(p.old) == 0 || slices.ContainsFunc(p.nodes, func(n member) bool { return !n.reachable() || n.State != "started" })
+	force := a.Force || len(p.old) == 0 || slices.ContainsFunc(p.old, func(o former) bool { return !o.reachable() }) || slices.ContainsFunc(p.nodes, func(n member) bool { return !n.reachable() || n.State != "started" })
 	_, err = c.exec(ctx, p.op, a.App, p.best.ID, l.nonce, "", promoteWithin, promoteCommand(force)...)
 	if err != nil {
 		now, askErr := c.ask(ctx, p.op, a.App, p.best.machine, l)
@@ -219,12 +219,18 @@ func (c *Client) rejoin(ctx context.Context, b *budget, p failover, o former, l 
 	if err != nil {
 		return err
 	}
-	if now.State == "started" {
+	if now.State != "started" {
+		if err := c.act(ctx, p.op, l, "start", "/start", nil, nil); err != nil {
+			return err
+		}
+		if now, err = c.reach(ctx, b, p.op, o.app, o.ID, "started", started); err != nil {
+			return err
+		}
+	}
+	if now.role() != "zombie" {
 		return nil
 	}
-	if err := c.act(ctx, p.op, l, "start", "/start", nil, nil); err != nil {
-		return err
-	}
-	_, err = c.reach(ctx, b, p.op, o.app, o.ID, "started", started)
+	// It found that another one leads, and fenced itself; it joins at its next start.
+	_, err = c.restartOne(ctx, b, p.op, now, l, false)
 	return err
 }
