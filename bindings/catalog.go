@@ -7,6 +7,7 @@ import (
 	"github.com/webhost-systems/drhost/bindings/backup"
 	"github.com/webhost-systems/drhost/bindings/cloudflare"
 	"github.com/webhost-systems/drhost/bindings/dns"
+	"github.com/webhost-systems/drhost/bindings/fly"
 	"github.com/webhost-systems/drhost/bindings/hetzner"
 	"github.com/webhost-systems/drhost/bindings/http"
 	"github.com/webhost-systems/drhost/bindings/notify"
@@ -21,6 +22,7 @@ func Modules() []*binding.Module {
 		backup.Module(),
 		cloudflare.Module(),
 		dns.Module(),
+		fly.Module(),
 		hetzner.Module(),
 		http.Module(),
 		notify.Module(),
