@@ -18,6 +18,7 @@ type copying struct {
 	region  string // where to
 	data    string // what becomes of a volume: empty, snapshot, fork; "" refuses machines with one
 	within  time.Duration
+	bare    bool // it suffices that a copy is started
 }
 
 type cloneArgs struct {
@@ -172,9 +173,16 @@ func (c *Client) copy(ctx context.Context, k copying, m *machine, all []*machine
 			return nil, err
 		}
 	}
-	now, err := c.reach(ctx, b, k.op, k.app, made.ID, "healthy", (*machine).healthy)
+	what := "healthy"
+	if k.bare {
+		what = "started"
+	}
+	now, err := c.reach(ctx, b, k.op, k.app, made.ID, what, func(m *machine) bool { return m.ready(k.bare) })
 	return now, accepted(err)
 }
+
+// ready tells whether a copy is as far as it has to be.
+func (m *machine) ready(bare bool) bool { return m.healthy() || bare && m.reachable() && started(m) }
 
 // regionFull names the region in a fault about capacity.
 func regionFull(k copying, err error) error {

@@ -223,9 +223,12 @@ func (c *Client) rejoin(ctx context.Context, b *budget, p failover, o former, l 
 		if err := c.act(ctx, p.op, l, "start", "/start", nil, nil); err != nil {
 			return err
 		}
-		if now, err = c.reach(ctx, b, p.op, o.app, o.ID, "started", started); err != nil {
-			return err
-		}
+	}
+	settled := func(m *machine) bool {
+		return started(m) && slices.Contains([]string{"replica", "zombie", "primary"}, m.role())
+	}
+	if now, err = c.reach(ctx, b, p.op, o.app, o.ID, "sure of its role", settled); err != nil {
+		return err
 	}
 	if now.role() != "zombie" {
 		return nil

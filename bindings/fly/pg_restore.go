@@ -149,8 +149,9 @@ func (c *Client) restoreInto(ctx context.Context, b *budget, a pgRestoreArgs, r 
 	}
 	defer c.repeated(ctx)
 	if !r.exists {
-		err := c.do(ctx, r.op, request{action: "app_create", subject: a.To, method: http.MethodPost, url: c.machines + "/apps",
-			body: map[string]any{"app_name": a.To, "org_slug": r.org}}, nil)
+		err := c.do(ctx, r.op, request{action: "app_create", subject: a.To, method: http.MethodPost, url: c.machines + "/apps?wait=true",
+			// The documented name of the field and the one that flyctl sends.
+			body: map[string]any{"app_name": a.To, "name": a.To, "org_slug": r.org, "app_role_id": "postgres_cluster"}, within: c.answer}, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -13,7 +13,8 @@ type moveArgs struct {
 	To     string        `lua:"to" doc:"Code of the region to move to: fra."`
 	From   string        `lua:"from,optional" doc:"Only machines of this region; those of all others when left out."`
 	Data   string        `lua:"data,optional" enum:"empty,snapshot,fork" doc:"What machines get whose model has a volume."`
-	Within time.Duration `lua:"within" default:"5m" doc:"How long each new machine may take until it is healthy."`
+	Ready  string        `lua:"ready" enum:"healthy,started" default:"healthy" doc:"When a new machine counts as made. started does not ask for its checks: for an app that cannot be well before something else is mended, such as its database."`
+	Within time.Duration `lua:"within" default:"5m" doc:"How long each new machine may take until it is ready."`
 }
 
 // Moved is what became of a move.
@@ -26,7 +27,7 @@ type Moved struct {
 
 var moveRegion = binding.Func[*Client, moveArgs, Moved]{
 	Name: "move_region", Effect: binding.Mutates,
-	Doc: "Move an app to another region: a copy of each machine there, and when all are healthy the old ones are cordoned and stopped, as far as their hosts " +
+	Doc: "Move an app to another region: a copy of each machine there, and when all are ready the old ones are cordoned and stopped, as far as their hosts " +
 		"answer. Nothing is destroyed. When the region is full half-way, the old machines go on; a repeated call goes on where it stopped. For a " +
 		"Postgres cluster use fly.pg_failover: a copied database would be a second one.",
 	Says:    "move {app} to region {to}",
@@ -59,7 +60,7 @@ var moveRegion = binding.Func[*Client, moveArgs, Moved]{
 			}
 			out := Moved{Region: a.To, Made: []Machine{}, Stopped: []string{}, Left: []string{}}
 			for _, p := range pairs {
-				if p.made == nil || !p.made.healthy() || p.old.reachable() && !retired(p.old) {
+				if p.made == nil || !p.made.ready(a.Ready == "started") || p.old.reachable() && !retired(p.old) {
 					return Moved{}, false, nil
 				}
 				out.add(a.App, p)
@@ -128,7 +129,7 @@ func (c *Client) moveRegion(ctx context.Context, a moveArgs) (Moved, error) {
 		return Moved{}, before(err)
 	}
 	out := Moved{Region: a.To, Made: []Machine{}, Stopped: []string{}, Left: []string{}}
-	k := copying{op: op, app: a.App, region: a.To, data: a.Data, within: a.Within}
+	k := copying{op: op, app: a.App, region: a.To, data: a.Data, within: a.Within, bare: a.Ready == "started"}
 	for i, p := range pairs {
 		binding.Progress(ctx, "%s: copy %d of %d", op, i+1, len(pairs))
 		made, err := c.copy(ctx, k, p.old, all, part(binding.Key(ctx), p.old.ID))
