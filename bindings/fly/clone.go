@@ -33,7 +33,7 @@ var clone = binding.Func[*Client, cloneArgs, Machine]{
 	Name: "clone", Effect: binding.Mutates,
 	Doc: "Make another machine like one that is there, maybe in another region, and wait until it is healthy. The copy carries the key of the call in its " +
 		"metadata, by which a repeated call finds it instead of making a second one. A volume made on the way is found again as well.",
-	Says:    "copy machine {machine} of {app} to {region}",
+	Says:    "copy machine {machine} of {app} (region {region})",
 	Raises:  raises(fault.Invalid, fault.Conflict, fault.Exhausted, fault.Failed),
 	Example: `fly.clone { app = "webhost-prod", machine = "d891234567890a", region = "fra" }`,
 	Target:  "app",

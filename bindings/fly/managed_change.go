@@ -117,7 +117,7 @@ var mpgRestore = binding.Func[*Client, mpgRestoreArgs, ManagedCluster]{
 	Name: "mpg_restore", Effect: binding.Mutates,
 	Doc: "Restore a backup of a managed cluster. That makes a NEW cluster, and leaves the old one alone: give the app the new address with fly.secrets_set " +
 		"afterwards.",
-	Says:    "restore backup {backup} of the managed cluster {cluster} into a new one",
+	Says:    "restore the managed cluster {cluster} into a new one (backup {backup})",
 	Raises:  raises(fault.Conflict, fault.Exhausted, fault.Failed),
 	Example: `fly.mpg_restore { cluster = "webhost-mpg" }`,
 	Target:  "cluster",
@@ -167,7 +167,7 @@ type mpgForkArgs struct {
 var mpgFork = binding.Func[*Client, mpgForkArgs, ManagedCluster]{
 	Name: "mpg_fork", Effect: binding.Mutates,
 	Doc:     "Copy a managed cluster as it is into a new one, and leave the old one alone.",
-	Says:    "copy the managed cluster {cluster} into a new one {name}",
+	Says:    "copy the managed cluster {cluster} into a new one (name {name})",
 	Raises:  raises(fault.Conflict, fault.Exhausted, fault.Failed),
 	Example: `fly.mpg_fork { cluster = "webhost-mpg", name = "webhost-mpg-copy" }`,
 	Target:  "cluster",

@@ -43,7 +43,7 @@ var pgFailover = binding.Func[*Client, failoverArgs, Failover]{
 	Doc: "Make the best replica the primary of a Postgres cluster, with or without a primary: flyctl refuses without one. The best is the one whose " +
 		"write-ahead log goes furthest; PRIMARY_REGION and health decide among equals. The old primary is stopped first when its host answers; PRIMARY_REGION moves along " +
 		"to the new one's region. Killed half-way and repeated, it goes on with the same replica.",
-	Says:    "promote the best replica of {app} {region} {machine}",
+	Says:    "promote a replica of {app} (region {region}, machine {machine})",
 	Raises:  raises(fault.Invalid, fault.Conflict, fault.Failed),
 	Example: `fly.pg_failover { app = "webhost-prod-db", region = "fra" }`,
 	Target:  "app",

@@ -28,7 +28,7 @@ var pgRestore = binding.Func[*Client, pgRestoreArgs, Machine]{
 	Name: "pg_restore", Effect: binding.Mutates,
 	Doc: "Restore a backup of a Postgres cluster into a new app of one machine, and wait until its primary is healthy. The old app is left alone. Passwords are taken " +
 		"over from a machine of the old app that answers, so that what connects needs only another name.",
-	Says:    "restore backup {backup} of {app} into the new app {to}",
+	Says:    "restore {app} into the new app {to} (backup {backup})",
 	Raises:  raises(fault.Invalid, fault.Conflict, fault.Exhausted, fault.Failed),
 	Example: `fly.pg_restore { app = "webhost-prod-db", to = "webhost-prod-db-2" }`,
 	Target:  "to",

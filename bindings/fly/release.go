@@ -104,7 +104,7 @@ var rollback = binding.Func[*Client, rollbackArgs, RolledBack]{
 	Doc: "Go back to an earlier image: machine after machine, each under its lease, waiting until it is healthy. Without image and release it is the image " +
 		"of the newest completed release that differs from what runs, or, when the releases do not answer, the image that a machine had before. Only the " +
 		"image changes: configuration and secrets stay.",
-	Says:    "roll {app} back to release {release} {image}",
+	Says:    "roll {app} back (release {release}, image {image})",
 	Raises:  raises(fault.Invalid, fault.Conflict, fault.Failed),
 	Example: `fly.rollback { app = "webhost-prod" }`,
 	Target:  "app",

@@ -96,7 +96,7 @@ var volumeRestore = binding.Func[*Client, volumeRestoreArgs, Volume]{
 	Name: "volume_restore", Effect: binding.Mutates,
 	Doc: "Make a new volume out of a snapshot, maybe in another region. The old one is left alone; fly.clone { data = \"snapshot\" } makes a machine with " +
 		"one at once.",
-	Says:    "make a volume out of snapshot {snapshot} of {volume} in {region}",
+	Says:    "make a volume out of a snapshot of {volume} (snapshot {snapshot}, region {region})",
 	Raises:  raises(fault.Invalid, fault.Conflict, fault.Exhausted, fault.Failed),
 	Example: `fly.volume_restore { app = "webhost-prod-db", volume = "vol_4xyz", region = "fra" }`,
 	Target:  "volume",

@@ -74,7 +74,7 @@ var secretsSet = binding.Func[*Client, secretsSetArgs, Updated]{
 	Name: "secrets_set", Effect: binding.Mutates,
 	Doc: "Set secrets of an app and update its machines one after the other, waiting until each is healthy with the new values. A wrong value stops at " +
 		"the first machine that does not come back: the others go on with the old one.",
-	Says:    "set secrets of {app}: {values} {secrets}",
+	Says:    "set secrets of {app} (values {values}, secrets {secrets})",
 	Raises:  raises(fault.Invalid, fault.Conflict, fault.Failed),
 	Example: `fly.secrets_set { app = "webhost-prod", values = { DATABASE_URL = "postgres://app:{password}@webhost-prod-db-replica.internal:5432/webhost" }, fill = { password = secret "db_password" } }`,
 	Target:  "app",

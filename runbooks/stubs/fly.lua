@@ -256,7 +256,8 @@
 ---@field to string Code of the region to move to: fra.
 ---@field from? string Only machines of this region; those of all others when left out.
 ---@field data? "empty"|"snapshot"|"fork" What machines get whose model has a volume.
----@field within? drhost.Duration How long each new machine may take until it is healthy. Default: 5m.
+---@field ready? "healthy"|"started" When a new machine counts as made. started does not ask for its checks: for an app that cannot be well before something else is mended, such as its database. Default: healthy.
+---@field within? drhost.Duration How long each new machine may take until it is ready. Default: 5m.
 
 ---@class (exact) fly.RolledBack
 ---@field image string The image that the machines run now.
@@ -651,7 +652,7 @@ function fly.scale_memory(args) end
 ---@return fly.Machine
 function fly.clone(args) end
 
----Move an app to another region: a copy of each machine there, and when all are healthy the old ones are cordoned and stopped, as far as their hosts answer. Nothing is destroyed. When the region is full half-way, the old machines go on; a repeated call goes on where it stopped. For a Postgres cluster use fly.pg_failover: a copied database would be a second one.
+---Move an app to another region: a copy of each machine there, and when all are ready the old ones are cordoned and stopped, as far as their hosts answer. Nothing is destroyed. When the region is full half-way, the old machines go on; a repeated call goes on where it stopped. For a Postgres cluster use fly.pg_failover: a copied database would be a second one.
 ---
 ---Changes something. Raises invalid, conflict, exhausted, failed, not_found, denied, rate_limited, unavailable, timeout.
 ---```lua
