@@ -1,7 +1,6 @@
 package fly
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -312,53 +311,4 @@ func TestVolumes(t *testing.T) {
 	}
 	_, err := b.call("clone", data{"app": "db", "machine": b.ids[0]})
 	b.wantFault(err, fault.Invalid, fault.NotDone, "snapshot")
-}
-
-func TestLeasesOfOthersAndOfOurEarlierLife(t *testing.T) {
-	t.Parallel()
-	b := newBench(t).web()
-	lease := func() {
-		r, err := http.NewRequest("POST", b.url+"/v1/apps/web/machines/"+b.ids[0]+"/lease?ttl=100000", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Authorization", token)
-		if resp, err := http.DefaultClient.Do(r); err != nil || resp.StatusCode != 201 {
-			t.Fatal(resp, err)
-		}
-	}
-	lease()
-	_, err := b.call("machine_restart", data{"app": "web", "machine": b.ids[0]})
-	f := b.wantFault(err, fault.Conflict, fault.NotDone, "ask operator@webhost.systems")
-	if !strings.Contains(f.Message, "leased by operator@webhost.systems until") {
-		t.Error(f)
-	}
-}
-
-func TestTheRateLimitIsKept(t *testing.T) {
-	t.Parallel()
-	b := newBench(t).web()
-	for i := range 12 {
-		name := []string{"machine_cordon", "machine_uncordon"}[i%2]
-		b.must(name, data{"app": "web", "machine": b.ids[0]})
-	}
-	for _, r := range b.sim.Requests() {
-		if r.Status == http.StatusTooManyRequests {
-			t.Fatal("Fly refused a request for its rate")
-		}
-	}
-}
-
-func TestTokens(t *testing.T) {
-	t.Parallel()
-	for given, want := range map[string]string{"FlyV1 fm2_a,fm2_b": "FlyV1 fm2_a,fm2_b", "fm2_a": "FlyV1 fm2_a", "abc\n": "Bearer abc", "Bearer abc": "Bearer abc", "": "", "a b": "", "a\x01b": ""} {
-		got, err := authorization(given)
-		if got != want || (err == nil) != (want != "") {
-			t.Errorf("%q: %q, %v", given, got, err)
-		}
-	}
-	b := newBench(t).web()
-	b.sim.RevokeToken()
-	_, err := b.call("status", data{"app": "web"})
-	b.wantFault(err, fault.Denied, fault.NotDone, "FLY_API_TOKEN")
 }
