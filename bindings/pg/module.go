@@ -15,6 +15,8 @@ func Module() *binding.Module {
 		binding.Declare(databases),
 		binding.Declare(counts),
 		binding.Declare(newest),
+		binding.Declare(status),
+		binding.Declare(integrity),
 		binding.Declare(isReplica),
 		binding.Declare(replication),
 		binding.Declare(promote),
