@@ -75,6 +75,61 @@
 ---@field column? string Column that tells when a row came in. Default: created_at.
 ---@field within? drhost.Duration How long it may take; without an index on the column the whole table is read. Default: 1m.
 
+---@class (exact) pg.Status
+---@field replica boolean Whether it is a replica.
+---@field read_only boolean Whether new transactions may not write.
+---@field connections integer Sessions of clients.
+---@field max_connections integer How many there may be.
+---@field replicas pg.Follower[] Replicas that are connected now.
+---@field slots pg.Slot[] Replication slots.
+---@field long_transactions pg.Transaction[] Transactions older than asked, the oldest first.
+---@field sizes table<string, integer> Bytes by database.
+---@field problems pg.Problem[] What is wrong, each with its usual cause and the way out.
+
+---@class (exact) pg.Follower
+---@field name string What it calls itself.
+---@field address? string Where it connects from.
+---@field state string streaming, catchup, startup or backup.
+---@field behind integer Bytes that it has not replayed.
+
+---@class (exact) pg.Slot
+---@field name string Its name.
+---@field active boolean Whether somebody reads it.
+---@field pinned integer Bytes of write-ahead log that it keeps from being deleted.
+
+---@class (exact) pg.Transaction
+---@field pid integer Process of its session.
+---@field database string Where.
+---@field state string active, idle in transaction, ...
+---@field age drhost.Duration How long it is open.
+
+---@class (exact) pg.Problem
+---@field what string slot, connections, transaction, read_only or behind.
+---@field text string What is wrong.
+---@field cause string Its usual cause.
+---@field way_out string What to do.
+
+---Arguments of pg.status.
+---@class (exact) pg.status.args
+---@field host string Name or address of the server, with :port when it is not the configured one.
+---@field pinned? integer Bytes of write-ahead log from which on an unused slot counts as a problem. Default: 268435456.
+---@field transaction? drhost.Duration Age from which on a transaction counts as a problem. Default: 15m.
+
+---@class (exact) pg.Integrity
+---@field ok boolean Whether nothing is wrong.
+---@field tables table<string, integer> Rows by table.
+---@field foreign_keys integer Foreign keys that were held against their rows.
+---@field sequences integer Sequences that were held against the column they serve.
+---@field indexes integer B-tree indexes that amcheck looked through.
+---@field amcheck boolean Whether the extension amcheck is there and was used.
+---@field damages string[] What is wrong, each with the way out.
+
+---Arguments of pg.integrity.
+---@class (exact) pg.integrity.args
+---@field host string Name or address of the server, with :port when it is not the configured one.
+---@field database? string Database to check; that of the settings when not given.
+---@field within? drhost.Duration How long each statement may run: every table is read. Default: 10m.
+
 ---Arguments of pg.is_replica.
 ---@class (exact) pg.is_replica.args
 ---@field host string Name or address of the server, with :port when it is not the configured one.
@@ -190,6 +245,26 @@ function pg.counts(args) end
 ---@param args pg.newest.args
 ---@return pg.Newest
 function pg.newest(args) end
+
+---How a server is: role, connections, replicas and how far they are behind, slots that keep the write-ahead log, long transactions, sizes, and what is wrong with it, each with its usual cause and the way out.
+---
+---Reads only. Raises denied, unavailable, timeout.
+---```lua
+---pg.status { host = "203.0.113.10" }
+---```
+---@param args pg.status.args
+---@return pg.Status
+function pg.status(args) end
+
+---Check a database after a restore or a failover: all rows are read and counted, rows whose foreign key leads nowhere, constraints and indexes that are not valid, sequences behind their column, and, where the extension amcheck is there, the B-tree indexes. Damage is an answer, not a fault.
+---
+---Reads only. Raises not_found, denied, unavailable, timeout.
+---```lua
+---pg.integrity { host = "203.0.113.10", database = "webhost_prod" }
+---```
+---@param args pg.integrity.args
+---@return pg.Integrity
+function pg.integrity(args) end
 
 ---Whether a server is a replica (in recovery), as true or false.
 ---
