@@ -86,7 +86,6 @@ func TestALeaseOfOurEarlierLifeIsTakenOver(t *testing.T) {
 	if resp, err := http.DefaultClient.Do(r); err != nil || resp.StatusCode != 201 {
 		t.Fatal(resp, err)
 	}
-	// Fly gives a lease's description back, and the simulator does not.
 	describe := func(text string) {
 		b.front.fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
 			if r.Method != "GET" || !strings.HasSuffix(r.URL.Path, "/lease") {

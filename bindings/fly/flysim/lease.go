@@ -10,6 +10,7 @@ import (
 type lease struct {
 	nonce   string
 	owner   string
+	about   string // the description that came with it
 	expires time.Time
 	version string
 }
@@ -55,7 +56,7 @@ func (s *Sim) leaseAllows(c *call) error {
 
 func (s *Sim) leaseView(l *lease) obj {
 	return obj{"status": "success", "data": obj{"nonce": l.nonce, "expires_at": l.expires.Unix(), "owner": l.owner,
-		"description": "", "version": l.version}}
+		"description": l.about, "version": l.version}}
 }
 
 func (s *Sim) getLease(c *call) (int, any, error) {
@@ -82,12 +83,18 @@ func (s *Sim) takeLease(c *call) (int, any, error) {
 		}
 		d = time.Duration(seconds) * time.Second
 	}
+	var in struct {
+		About string `json:"description"`
+	}
+	if err := c.decode(&in); err != nil {
+		return 0, nil, err
+	}
 	l := s.held(c.one)
 	switch {
 	case l == nil && c.Header.Get(nonceHeader) != "":
 		return 404, "lease not found", nil
 	case l == nil:
-		l = &lease{nonce: s.hex(12), owner: owner, version: c.one.instance}
+		l = &lease{nonce: s.hex(12), owner: owner, about: in.About, version: c.one.instance}
 		c.one.lease = l
 	}
 	l.expires = s.lasting(d)
