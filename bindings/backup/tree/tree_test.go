@@ -370,6 +370,36 @@ func TestFilesThatDoNotHoldStill(t *testing.T) {
 	}
 }
 
+// vague tells as little of files as a machine behind SFTP does.
+type vague struct{ *Local }
+
+func (vague) Coarse() time.Duration { return time.Second }
+
+func (v vague) List(folder string) ([]Entry, int, error) {
+	found, ignored, err := v.Local.List(folder)
+	for n := range found {
+		found[n] = vaguely(found[n])
+	}
+	return found, ignored, err
+}
+
+func (v vague) Open(p string) (Content, error) {
+	f, err := v.Local.Open(p)
+	return vagueFile{f}, err
+}
+
+type vagueFile struct{ Content }
+
+func (f vagueFile) Describe() (Entry, error) {
+	e, err := f.Content.Describe()
+	return vaguely(e), err
+}
+
+func vaguely(e Entry) Entry {
+	e.Time, e.changed, e.ino = e.Time.Truncate(time.Second), 0, 0
+	return e
+}
+
 func TestAFileOfTheScansOwnSecondIsReadAgain(t *testing.T) {
 	t.Parallel()
 	b := newBench(t, false)
@@ -385,10 +415,18 @@ func TestAFileOfTheScansOwnSecondIsReadAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	from, err := OpenLocal(b.dir, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer from.Close()
 	set("one")
-	b.backUp()
+	b.backUpFrom(vague{from})
 	set("two") // same size, same time
-	inc := b.backUp()
+	inc := b.backUpFrom(vague{from})
+	if inc.Tree.Base == "" {
+		t.Fatalf("%+v", inc.Tree)
+	}
 	dir := t.TempDir()
 	if _, err := b.restoreTo(dir, Restore{Backup: inc}); err != nil {
 		t.Fatal(err)
@@ -545,4 +583,34 @@ func (s stops) Put(e Entry, content io.Reader) error {
 		s.cancel()
 	}
 	return s.Target.Put(e, content)
+}
+
+// TestAnArchiveWithOtherContentIsRefused, whose own sums are right.
+func TestAnArchiveWithOtherContentIsRefused(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, false)
+	b.write(map[string]string{"a": "what it was"})
+	made := b.backUp()
+	var text []byte
+	err := b.read(t.Context(), made, ArchiveName, func(in io.Reader) (err error) { text, err = io.ReadAll(in); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.Files[0], err = artifact.Write(t.Context(), b.Catalogue.Store, made.Folder, ArchiveName, b.Seal, func(w io.Writer) error {
+		_, err := w.Write(bytes.Replace(text, []byte("what it was"), []byte("what it wos"), 1))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if _, err := b.restoreTo(dir, Restore{Backup: made}); !errors.Is(err, artifact.ErrDamaged) {
+		t.Fatal(err)
+	}
+	if found, _ := os.ReadDir(dir); len(found) > 0 {
+		t.Fatal("it took its name:", found)
+	}
+	if _, err := b.Verify(t.Context(), made, catalogue.DepthRead); !errors.Is(err, artifact.ErrDamaged) {
+		t.Fatal(err)
+	}
 }
