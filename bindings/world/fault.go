@@ -146,20 +146,3 @@ func (w *World) gateway(provider string) (*gateway, error) {
 	}
 	return nil, fmt.Errorf("there is no provider %q; there are %s", provider, strings.Join(slices.Sorted(maps.Keys(w.gateways)), ", "))
 }
-
-// WrongRecord gives a DNS record (by its whole name) another content, as if
-// somebody had mistyped it a while ago.
-func (w *World) WrongRecord(name, recordType, content string) error {
-	recordType = or(recordType, "A")
-	for _, zone := range w.cloudflare.Zones() {
-		if name != zone && !strings.HasSuffix(name, "."+zone) {
-			continue
-		}
-		if err := w.cloudflare.SetContent(zone, name, recordType, content); err != nil {
-			return fmt.Errorf("wrong_record: %w", err)
-		}
-		w.record("wrong_record", map[string]any{"name": name, "type": recordType, "content": content})
-		return nil
-	}
-	return fmt.Errorf("wrong_record: %s is in none of the zones", name)
-}

@@ -25,8 +25,17 @@ func (w *World) Inject(name string, args map[string]any) error {
 		location, kind := a.text("location", true), a.text("type", false)
 		do = func() error { w.SoldOut(location, kind); return nil }
 	case "wrong_record":
-		record, kind, content := a.text("name", true), a.text("type", false), a.text("content", true)
-		do = func() error { return w.WrongRecord(record, kind, content) }
+		record, kind, content, ttl := a.text("name", true), a.text("type", false), a.text("content", false), int(a.number("ttl"))
+		do = func() error { return w.WrongRecord(record, kind, content, ttl) }
+	case "lose_record":
+		record, kind := a.text("name", true), a.text("type", false)
+		do = func() error { return w.LoseRecord(record, kind) }
+	case "rogue_record":
+		record, kind, content, ttl := a.text("name", true), a.text("type", false), a.text("content", true), int(a.number("ttl"))
+		do = func() error { return w.RogueRecord(record, kind, content, ttl) }
+	case "zone_status":
+		zone, status := a.text("zone", true), a.text("status", true)
+		do = func() error { return w.ZoneStatus(zone, status) }
 	case "revoke_token":
 		provider := a.text("provider", true)
 		do = func() error { return w.RevokeToken(provider) }
@@ -49,7 +58,8 @@ func (w *World) Inject(name string, args map[string]any) error {
 
 // FaultNames are the names that Inject knows.
 func FaultNames() []string {
-	return []string{"api", "break_server", "hang_server", "heal_api", "kill_server", "revoke_token", "sold_out", "wrong_record"}
+	return []string{"api", "break_server", "hang_server", "heal_api", "kill_server", "lose_record", "revoke_token",
+		"rogue_record", "sold_out", "wrong_record", "zone_status"}
 }
 
 // arguments reads the arguments of a fault and remembers what is wrong.

@@ -60,6 +60,7 @@ type World struct {
 	nameservers map[string]string // documentation address -> loopback host:port
 	floating    map[string]string // name -> address
 	addresses   map[string]string // server -> IPv4
+	pools       map[string]string // name -> id
 	descriptor  Descriptor
 
 	mu      sync.Mutex
@@ -101,7 +102,7 @@ func Start(ctx context.Context, spec Spec, opt Options) (_ *World, err error) {
 		return nil, fmt.Errorf("start the world: %q is no name for it", opt.Name)
 	}
 	w := &World{spec: spec, opt: opt, started: opt.Clock.Now().UTC(), requests: &requestLog{}, floating: map[string]string{},
-		addresses: map[string]string{}, writers: map[string]*machine.Writer{}, gateways: map[string]*gateway{},
+		addresses: map[string]string{}, pools: map[string]string{}, writers: map[string]*machine.Writer{}, gateways: map[string]*gateway{},
 		stopped: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -112,7 +113,7 @@ func Start(ctx context.Context, spec Spec, opt Options) (_ *World, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{w.makeFolder, w.makeProviders, w.makeServers, w.makeZones,
-		w.serve, w.writeKnownHosts, w.announce} {
+		w.serve, w.clientEnv, w.writeKnownHosts, w.announce} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -153,7 +154,7 @@ func (w *World) makeProviders(context.Context) (err error) {
 	w.hetzner = hetznersim.New(hetznersim.Options{Metal: w.metal, Clock: w.opt.Clock, Speed: w.opt.Speed,
 		Token: w.access.hetznerToken, Seed: w.opt.Seed})
 	w.onClose(func() error { w.hetzner.Close(); return nil })
-	w.cloudflare = cloudflaresim.New(cloudflaresim.Options{Clock: w.opt.Clock, Speed: w.opt.Speed, Token: w.access.cloudflareToken})
+	w.cloudflare = cloudflaresim.New(cloudflaresim.Options{Clock: w.opt.Clock, Speed: w.opt.Speed, Token: w.access.cloudflareToken, Probe: w.probe})
 	w.gateways["hetzner"] = &gateway{provider: "hetzner", latency: hetznerLatency, next: w.hetzner.Handler(),
 		reject: rejectHetzner(w.opt.Clock.Now), revoke: w.hetzner.RevokeToken}
 	w.gateways["cloudflare"] = &gateway{provider: "cloudflare", latency: cloudflareLatency, next: w.cloudflare.Handler(),

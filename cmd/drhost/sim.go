@@ -40,6 +40,7 @@ drhost sim fault, and recover it with drhost run --env sim. Ctrl-C ends it.`,
 				for _, line := range sim.World.Env {
 					fmt.Fprintf(w, "export %s\n", line)
 				}
+				fmt.Fprintf(w, "# HTTPS_PROXY and SSL_CERT_FILE lead clients without an endpoint option, such as flarectl, to the simulated\n# providers and nowhere else; the DNS of this world: dig @$DRHOST_DNS_HOST -p $DRHOST_DNS_PORT hobby.webhost.systems\n")
 				_, err := fmt.Fprintf(w, "# break it:   drhost sim fault kill_server server=hobby-1\n# recover it: drhost run runbooks/hetzner_failure.lua --env sim --input server=hobby-1\n# Ctrl-C ends it\n")
 				return err
 			})
