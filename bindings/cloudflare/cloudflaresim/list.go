@@ -192,6 +192,6 @@ func (z *zone) export(now time.Time) string {
 // remember that a name does not exist; figures as the vendor's servers give.
 func soa(zone string, serial uint32) *dns.SOA {
 	return &dns.SOA{Hdr: dns.RR_Header{Name: dns.Fqdn(zone), Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 1800},
-		Ns: "ns1." + nameserverZone + ".", Mbox: "dns." + nameserverZone + ".",
+		Ns: "ada." + nameserverZone + ".", Mbox: "dns.cloudflare.com.",
 		Serial: serial, Refresh: 10000, Retry: 2400, Expire: 604800, Minttl: 1800}
 }
