@@ -27,6 +27,10 @@ func (w *World) Inject(name string, args map[string]any) error {
 	case "wrong_record":
 		record, kind, content, ttl := a.text("name", true), a.text("type", false), a.text("content", false), int(a.number("ttl"))
 		do = func() error { return w.WrongRecord(record, kind, content, ttl) }
+	case "later":
+		provider, method, path, count := a.text("provider", true), a.text("method", false), a.text("path", false), int(a.number("count"))
+		fault, with := a.text("fault", true), a.table("args")
+		do = func() error { return w.Later(provider, method, path, count, fault, with) }
 	case "lose_record":
 		record, kind := a.text("name", true), a.text("type", false)
 		do = func() error { return w.LoseRecord(record, kind) }
@@ -58,8 +62,16 @@ func (w *World) Inject(name string, args map[string]any) error {
 
 // FaultNames are the names that Inject knows.
 func FaultNames() []string {
-	return []string{"api", "break_server", "hang_server", "heal_api", "kill_server", "lose_record", "revoke_token",
+	return []string{"api", "break_server", "hang_server", "heal_api", "kill_server", "later", "lose_record", "revoke_token",
 		"rogue_record", "sold_out", "wrong_record", "zone_status"}
+}
+
+// known refuses a name that Inject does not know.
+func (w *World) known(fault string) error {
+	if !slices.Contains(FaultNames(), fault) {
+		return fmt.Errorf("there is no fault %q; there are %s", fault, strings.Join(FaultNames(), ", "))
+	}
+	return nil
 }
 
 // arguments reads the arguments of a fault and remembers what is wrong.
@@ -103,6 +115,15 @@ func (a *arguments) number(key string) float64 {
 		a.wrong(key, "a number")
 	}
 	return 0
+}
+
+func (a *arguments) table(key string) map[string]any {
+	v, ok := a.take(key)
+	m, isTable := v.(map[string]any)
+	if ok && !isTable {
+		a.wrong(key, "a table")
+	}
+	return m
 }
 
 func (a *arguments) flag(key string) bool {

@@ -161,6 +161,7 @@ func (w *World) makeProviders(context.Context) (err error) {
 		reject: rejectCloudflare, revoke: w.cloudflare.RevokeToken}
 	for _, g := range w.gateways {
 		g.clock, g.speed, g.requests = w.opt.Clock, w.opt.Speed, w.requests
+		g.failed = func(err error) { w.record("later_failed", map[string]any{"error": err.Error()}) }
 	}
 	return nil
 }
