@@ -12,7 +12,7 @@ function zones.addresses(list)
       if key ~= "server" and key ~= "floating_ip" then record[key] = value end
     end
     if line.server then record.content = hetzner.server { name = line.server }.ipv4 end
-    if line.floating_ip then record.content = hetzner.floating_ip { name = line.floating_ip }.address end
+    if line.floating_ip then record.content = hetzner.floating_ip { name = line.floating_ip }.ip end
     table.insert(out, record)
   end
   return out

@@ -7,6 +7,7 @@ return drill {
   world = "../worlds/webhost.toml",
   speed = 60,
   every = "quarterly",
+  ends = "failed",
   objective = { rto = "1h" },
 
   fault = function(world)
