@@ -18,7 +18,7 @@ type Balancer struct {
 	Pools    []string `lua:"pools" doc:"Names of its pools, the first healthy one of which serves."`
 	Fallback string   `lua:"fallback" doc:"Name of the pool that serves when none is healthy."`
 	Steering string   `lua:"steering" doc:"How a pool is chosen: off (in order), geo, random, ..."`
-	Changed  bool     `lua:"changed,optional" doc:"After a call that was to change it: false when it was right already."`
+	Changed  bool     `lua:"changed" doc:"Whether the call that gave this changed it: false when it was right already."`
 	Before   []string `lua:"before,optional" doc:"After a call that changed it: the pools that it had."`
 }
 
@@ -113,7 +113,7 @@ var setLBPools = binding.Func[*Client, setPoolsArgs, Balancer]{
 	Target:  "name",
 	Call:    (*Client).setLBPools,
 	Predict: (*Client).predictLBPools,
-	Settled: (*Client).lbPoolsSettled,
+	Settled: afterGrace((*Client).lbPoolsSettled),
 }
 
 // apply changes the load balancer o as asked, and tells whether that makes a

@@ -36,7 +36,7 @@ var batch = binding.Func[*Client, batchArgs, Batch]{
 	Target:  "zone",
 	Call:    (*Client).batch,
 	Predict: (*Client).predictBatch,
-	Settled: (*Client).batchSettled,
+	Settled: afterGrace((*Client).batchSettled),
 }
 
 var batchDelete = binding.Func[*Client, batchArgs, Batch]{
@@ -48,7 +48,7 @@ var batchDelete = binding.Func[*Client, batchArgs, Batch]{
 	Target:  "zone",
 	Call:    (*Client).batchAll,
 	Predict: (*Client).predictBatchAll,
-	Settled: (*Client).batchSettled,
+	Settled: afterGrace((*Client).batchSettled),
 }
 
 func batchFaults() []fault.Kind {

@@ -59,7 +59,7 @@ var restoreZone = binding.Func[*Client, restoreZoneArgs, Batch]{
 	Target:  "zone",
 	Call:    (*Client).restoreZone,
 	Predict: (*Client).predictRestore,
-	Settled: (*Client).restoreSettled,
+	Settled: afterGrace((*Client).restoreSettled),
 }
 
 var restoreExactly = binding.Func[*Client, restoreZoneArgs, Batch]{
@@ -71,7 +71,7 @@ var restoreExactly = binding.Func[*Client, restoreZoneArgs, Batch]{
 	Target:  "zone",
 	Call:    (*Client).restoreExactly,
 	Predict: (*Client).predictExactly,
-	Settled: (*Client).exactlySettled,
+	Settled: afterGrace((*Client).exactlySettled),
 }
 
 // missing are the edits that bring the records back; deletions only when

@@ -26,7 +26,7 @@ var failover = binding.Func[*Client, failoverArgs, Change]{
 	Target:  "name",
 	Call:    (*Client).failover,
 	Predict: (*Client).predictFailover,
-	Settled: (*Client).failoverSettled,
+	Settled: afterGrace((*Client).failoverSettled),
 }
 
 func (a failoverArgs) asUpdate() updateRecordArgs {

@@ -19,7 +19,7 @@ type Pool struct {
 	Watched bool     `lua:"watched" doc:"Whether a monitor looks after its origins."`
 	Needs   int      `lua:"needs" doc:"How many healthy origins it has to have to count as healthy."`
 	Origins []Origin `lua:"origins" doc:"Its origins."`
-	Changed bool     `lua:"changed,optional" doc:"After a call that was to change it: false when it was right already."`
+	Changed bool     `lua:"changed" doc:"Whether the call that gave this changed it: false when it was right already."`
 }
 
 // Origin is one server of a pool.
@@ -248,7 +248,7 @@ var setPoolEnabled = binding.Func[*Client, setPoolArgs, Pool]{
 	Target:  "pool",
 	Call:    (*Client).setPoolEnabled,
 	Predict: (*Client).predictPool,
-	Settled: (*Client).poolSettled,
+	Settled: afterGrace((*Client).poolSettled),
 }
 
 func (a setPoolArgs) apply(o object) (bool, error) {
@@ -275,7 +275,7 @@ var setOriginEnabled = binding.Func[*Client, setOriginArgs, Pool]{
 	Target:  "origin",
 	Call:    (*Client).setOriginEnabled,
 	Predict: (*Client).predictOrigin,
-	Settled: (*Client).originSettled,
+	Settled: afterGrace((*Client).originSettled),
 }
 
 func (a setOriginArgs) apply(o object) (bool, error) {

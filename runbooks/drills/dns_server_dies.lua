@@ -5,7 +5,7 @@ return drill {
   title = "DNS: the server dies during the repair",
   runbook = "../dns_failure.lua",
   world = "../worlds/webhost.toml",
-  speed = 60,
+  speed = 300,
   every = "quarterly",
   ends = "failed",
   objective = { rto = "1h" },

@@ -79,7 +79,7 @@ func (b *balancing) of(z *zone) *shelf {
 		b.balancers[z.id] = &shelf{kind: "load balancer", inUse: func(string) string { return "" },
 			check: func(o object) *problem { return b.checkBalancer(z, o) },
 			defaults: func() object {
-				return object{"description": "", "enabled": true, "proxied": false, "steering_policy": "", "session_affinity": "none",
+				return object{"description": "", "enabled": true, "proxied": false, "steering_policy": "off", "session_affinity": "none",
 					"region_pools": object{}, "pop_pools": object{}, "country_pools": object{}}
 			}}
 	}
@@ -97,6 +97,12 @@ func (b *balancing) checkPool(o object) *problem {
 		return invalid("origins: at least one is needed")
 	case v.Monitor != "" && b.monitors.find(v.Monitor) < 0:
 		return invalid("monitor: %s not found", v.Monitor)
+	}
+	list, _ := o["origins"].([]any)
+	for _, one := range list {
+		if one, ok := one.(object); ok && one["header"] == nil {
+			delete(one, "header") // the vendor's own client sends null for none
+		}
 	}
 	seen := map[string]bool{}
 	for i, one := range v.Origins {
@@ -274,7 +280,7 @@ func (s *Sim) AddPool(name, path string, interval time.Duration, origins [][2]st
 	made["name"], made["id"] = name, s.newID("pool")
 	var list []any
 	for _, o := range origins {
-		list = append(list, object{"name": o[0], "address": o[1], "enabled": true, "weight": 1.0, "header": nil})
+		list = append(list, object{"name": o[0], "address": o[1], "enabled": true, "weight": 1.0})
 	}
 	made["origins"] = list
 	now := s.clock.Now().UTC().Format(time.RFC3339)
