@@ -228,7 +228,7 @@
 ---@field watched boolean Whether a monitor looks after its origins.
 ---@field needs integer How many healthy origins it has to have to count as healthy.
 ---@field origins cloudflare.Origin[] Its origins.
----@field changed? boolean After a call that was to change it: false when it was right already.
+---@field changed boolean Whether the call that gave this changed it: false when it was right already.
 
 ---@class (exact) cloudflare.Origin
 ---@field name string Name within the pool.
@@ -278,7 +278,7 @@
 ---@field pools string[] Names of its pools, the first healthy one of which serves.
 ---@field fallback string Name of the pool that serves when none is healthy.
 ---@field steering string How a pool is chosen: off (in order), geo, random, ...
----@field changed? boolean After a call that was to change it: false when it was right already.
+---@field changed boolean Whether the call that gave this changed it: false when it was right already.
 ---@field before? string[] After a call that changed it: the pools that it had.
 
 ---Arguments of cloudflare.load_balancers.
