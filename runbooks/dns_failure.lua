@@ -32,10 +32,7 @@ return runbook {
     end)
 
     step("Check DNS as the world sees it", { optional = true }, function()
-      for _, row in ipairs(dns.check { name = input.domain, type = "A" }) do
-        note(row.role .. " " .. row.server .. " says "
-          .. (row.problem or (#row.answers > 0 and table.concat(row.answers, ", ") or row.rcode)))
-      end
+      zones.note(input.domain)
     end)
 
     local state = step("Check Cloudflare", function()
@@ -106,6 +103,8 @@ return runbook {
         step("Set the records right once more", {
           undo = function() cloudflare.restore_zone_exactly { zone = input.zone, records = export.records } end,
         }, function()
+          local _, deleting = zones.sorted(again)
+          if #deleting == 0 then return cloudflare.batch { zone = input.zone, edits = again } end
           return cloudflare.batch_delete { zone = input.zone, edits = again }
         end)
       end
@@ -119,11 +118,7 @@ return runbook {
     end)
 
     step("See what resolvers still remember", { optional = true }, function()
-      local seconds, says = zones.remembered(input.domain, zones.expected(input.zone, records, input.domain, "A"))
-      if seconds > 0 then
-        note("Resolvers remember the old answer for up to " .. seconds .. " s: " .. says
-          .. ". They can be asked to forget: one.one.one.one/purge-cache, dns.google/cache")
-      end
+      zones.note(input.domain)
     end)
 
     step("Verify as a customer", function()
@@ -138,6 +133,7 @@ return runbook {
     end)
 
     return finish("DNS of " .. input.zone .. " is right again. Next: find out in Cloudflare's audit log who changed it, "
-      .. "replace the API token if nobody did, and hold the post-mortem")
+      .. "replace the API token if nobody did, and hold the post-mortem. Resolvers that remember a wrong answer can be asked "
+      .. "to forget it: one.one.one.one/purge-cache, dns.google/cache")
   end,
 }

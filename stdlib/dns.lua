@@ -81,16 +81,12 @@ function zones.wait(zone, wanted, edits, time)
   end
 end
 
---- How long resolvers may go on giving a wrong answer for a name: the longest time in seconds, and what they say.
-function zones.remembered(name, expected)
-  local longest, says = 0, {}
-  for _, row in ipairs(dns.check { name = name, type = "A", expect = expected }) do
-    if row.role == "resolver" and not row.ok then
-      longest = math.max(longest, row.ttl)
-      table.insert(says, row.server .. " says " .. (#row.answers > 0 and table.concat(row.answers, ", ") or row.rcode))
-    end
+--- Notes what every responsible server and every resolver says of a name, and for how long that may be remembered.
+function zones.note(name)
+  for _, row in ipairs(dns.check { name = name, type = "A" }) do
+    local says = row.problem or (#row.answers > 0 and table.concat(row.answers, ", ") or row.rcode)
+    note(row.server .. " says " .. says .. ", for " .. row.ttl .. " s")
   end
-  return longest, table.concat(says, "; ")
 end
 
 return zones
