@@ -41,6 +41,9 @@ func (h *Host) sourceToResume(ctx context.Context, p *project, log journal.Log, 
 	if err != nil {
 		return kept, journalError(err)
 	}
+	if strings.HasPrefix(started.Runbook, ofProgram) {
+		return kept, nil // no file is called so
+	}
 	path := p.whereIs(started)
 	now, err := os.ReadFile(path)
 	if err != nil {

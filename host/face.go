@@ -32,6 +32,7 @@ const (
 	ExitFailed      = run.ExitFailed
 	ExitUsage       = run.ExitUsage
 	ExitInterrupted = run.ExitInterrupted
+	ExitMissed      = run.ExitMissed
 	ExitInternal    = run.ExitInternal
 )
 

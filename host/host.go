@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"time"
 
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/clock"
@@ -32,6 +33,7 @@ import (
 type Host struct {
 	Catalog *binding.Catalog
 	Std     map[string][]byte // "std.health" -> Lua source
+	Verbs   map[string][]byte // runbooks of the program's own: "backup_create" -> Lua source
 	Worlds  Worlds            // starts simulated worlds; nil: there are none
 	// WorldVerbs are what drills can say to a world, for the checker.
 	WorldVerbs []string
@@ -173,8 +175,18 @@ type environment struct {
 	// configuration says so.
 	simulated bool
 	settings  map[string]map[string]any
+	targets   map[string]binding.Objective
 	net       binding.Network
 	clock     clock.Clock
+}
+
+// targets are the objectives as providers see them.
+func (p *project) targets() map[string]binding.Objective {
+	out := map[string]binding.Objective{}
+	for name, o := range p.config.Objectives {
+		out[name] = binding.Objective{RTO: time.Duration(o.RTO), RPO: time.Duration(o.RPO)}
+	}
+	return out
 }
 
 // Simulated names start with this; what follows the colon is the world.
@@ -189,7 +201,7 @@ func (p *project) environment(name string, c clock.Clock) (*environment, error) 
 			return nil, Usage(err)
 		}
 		scaled := clock.Scaled{Factor: w.Speed}
-		return &environment{name: name, world: w, simulated: true, settings: w.Settings, clock: scaled,
+		return &environment{name: name, world: w, simulated: true, settings: w.Settings, clock: scaled, targets: p.targets(),
 			net: network.Switchboard(w.Switchboard, w.Resolvers(), scaled)}, nil
 	}
 	settings, err := p.config.Env(name)
@@ -199,7 +211,7 @@ func (p *project) environment(name string, c clock.Clock) (*environment, error) 
 	if name == "" {
 		name = p.config.DefaultEnv
 	}
-	return &environment{name: name, simulated: p.config.Simulated(name), settings: settings, net: network.System(), clock: c}, nil
+	return &environment{name: name, simulated: p.config.Simulated(name), settings: settings, net: network.System(), clock: c, targets: p.targets()}, nil
 }
 
 // clients opens the modules that a script requires. A missing credential is
@@ -210,7 +222,7 @@ func (h *Host) clients(env *environment, modules []string, resolve binding.Resol
 	lackedBy := map[string][]string{}
 	for _, name := range modules {
 		client, err := h.Catalog.Module(name).Open(binding.Env{Name: env.name, Simulated: env.simulated,
-			Settings: env.settings[name], Net: env.net, Clock: env.clock, Secret: resolve, Dir: dir})
+			Settings: env.settings[name], Net: env.net, Clock: env.clock, Secret: resolve, Dir: dir, Objectives: env.targets})
 		if isDenied(err) {
 			closeAll(clients)
 			return nil, Usage(fmt.Errorf("denied: module %s: %w. Nothing was called", name, err))

@@ -69,8 +69,9 @@ func (h *Host) workingFolder() ([]namedFile, error) {
 		}
 		text, err := runbooks.Files.ReadFile(path)
 		name := filepath.Join("runbooks", path)
-		if path == config.File {
-			name = config.File
+		if path == config.File { // first, whatever the runbooks are called
+			files = slices.Insert(files, 0, namedFile{config.File, text})
+			return err
 		}
 		files = append(files, namedFile{name, text})
 		return err

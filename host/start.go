@@ -51,6 +51,7 @@ type Result struct {
 	Folder string
 	End    journal.Finished
 	Report *report.Run
+	Value  any // what the last step that finished returned, as plain data
 	// Unwritten is why the reports are not beside the journal. It changes
 	// nothing about how the run ended.
 	Unwritten error
@@ -68,11 +69,16 @@ func (h *Host) Run(ctx context.Context, r Request) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.asking(ctx, r.Operator)
 	source, err := readSource(r.Runbook)
 	if err != nil {
 		return nil, err
 	}
+	return h.start(ctx, p, source, r)
+}
+
+// start begins a run of a source and executes it to its end.
+func (h *Host) start(ctx context.Context, p *project, source sandbox.Source, r Request) (*Result, error) {
+	p.asking(ctx, r.Operator)
 	s, err := h.prepare(p, h.bundle(source), r.Env, r.Input)
 	if err != nil {
 		return nil, err
@@ -266,7 +272,7 @@ func (h *Host) conclude(ctx context.Context, p *project, id string, end journal.
 		return nil, journalError(err)
 	}
 	folder := p.store.Path(id)
-	return &Result{ID: id, Folder: folder, End: end, Report: built, Unwritten: writeReports(folder, built)}, nil
+	return &Result{ID: id, Folder: folder, End: end, Report: built, Value: lastValue(records), Unwritten: writeReports(folder, built)}, nil
 }
 
 func begun(records []journal.Record) bool {

@@ -53,6 +53,11 @@ func disasters() []disaster {
 	server := map[string]any{"server": "hobby-1"}
 	return append(list, disaster{"sold_out", map[string]any{"location": "fsn1"}},
 		disaster{"wrong_record", map[string]any{"name": "hobby.webhost.systems", "content": "203.0.113.250"}},
+		disaster{"lose_record", map[string]any{"name": "storage.webhost.systems"}},
+		disaster{"rogue_record", map[string]any{"name": "hobby.webhost.systems", "content": "203.0.113.251"}},
+		disaster{"zone_status", map[string]any{"zone": "webhost.systems", "status": "moved"}},
+		disaster{"later", map[string]any{"provider": "cloudflare", "method": "mutation", "fault": "wrong_record",
+			"args": map[string]any{"name": "hobby.webhost.systems", "content": "203.0.113.249"}}},
 		disaster{"hang_server", server}, disaster{"kill_server", server}, disaster{"break_server", server},
 		disaster{"revoke_token", map[string]any{"provider": "cloudflare"}}, disaster{"revoke_token", map[string]any{"provider": "hetzner"}})
 }

@@ -44,13 +44,15 @@ func lostAnswers() map[string]struct{ call, then string } {
 		"backup.restore":           {`backup.restore { id = backup.newest { database = "webhost_prod" }.id, host = ip, database = "restored" }`, found},
 		"backup.create_cluster":    {`backup.create_cluster { host = ip, cluster = "settle" }`, found},
 		"backup.restore_cluster":   {`backup.restore_cluster { id = backup.newest { cluster = "hobby-2" }.id, host = ip }`, harmless},
+		"backup.restore_files":     {`backup.restore_files { id = backup.newest { database = "settle-files", kind = "files" }.id, host = "root@" .. ip, path = "/root/restored" }`, harmless},
 		"backup.prune":             {`backup.prune {}`, harmless},
 	}
 }
 
 // needed is what a call wants to be there already.
 func needed() map[string]string {
-	return map[string]string{"backup.restore_cluster": `backup.create_cluster { host = ip, cluster = "hobby-2" }`}
+	return map[string]string{"backup.restore_cluster": `backup.create_cluster { host = ip, cluster = "hobby-2" }`,
+		"backup.restore_files": `backup.create { kind = "files", host = "root@" .. ip, path = "/var/www/webhost", name = "settle-files" }`}
 }
 
 // TestEveryChangeIsSettled loses the answer of every function that changes

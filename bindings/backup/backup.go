@@ -9,7 +9,8 @@ import (
 // Backup is a backup as a runbook sees it.
 type Backup struct {
 	ID        string         `lua:"id" doc:"Names it in backup.restore and backup.verify."`
-	Database  string         `lua:"database" doc:"Database it holds."`
+	Database  string         `lua:"database" doc:"Database, cluster or tree that it holds."`
+	Kind      string         `lua:"kind" doc:"\"logical\" (a dump of one database), \"physical\" (a copy of a cluster) or \"files\"."`
 	Label     string         `lua:"label,optional" doc:"What it was called when it was made."`
 	Until     time.Time      `lua:"data_until" doc:"Every transaction that had committed by then is in: what comes later is lost."`
 	Age       *time.Duration `lua:"age" doc:"How long ago that is; absent right after it was made."`
@@ -25,7 +26,7 @@ type Backup struct {
 }
 
 func show(at *catalogue.Catalogue, b catalogue.Backup, now time.Time) Backup {
-	out := Backup{ID: b.ID, Database: b.Subject, Label: b.Label, Until: b.Until, Finished: b.Finished, Host: b.Server.Host, Version: b.Server.Version,
+	out := Backup{ID: b.ID, Database: b.Subject, Kind: b.Kind, Label: b.Label, Until: b.Until, Finished: b.Finished, Host: b.Server.Host, Version: b.Server.Version,
 		Bytes: b.Bytes(), Rows: b.Total(), Damaged: b.Checks.Reason, Path: at.Store.Place() + "/" + b.Folder}
 	for _, f := range b.Files {
 		out.Encrypted = out.Encrypted || f.Encryption != ""

@@ -104,7 +104,7 @@ func TestCreateListVerify(t *testing.T) {
 		t.Fatal(got, err)
 	}
 	s := find(t, c, got["id"].(string))
-	if s.Until.Before(before) || s.Rows["audit.log"] != 100 || len(s.Files) != 2 || len(s.Restore) == 0 || s.Files[0].PlainBytes < 10000 || s.Hashes["customers"] == "" {
+	if s.Until.Before(before) || s.Rows["audit.log"] != 100 || len(s.Files) != 3 || len(s.Restore) == 0 || s.Files[0].PlainBytes < 10000 || s.Hashes["customers"] == "" {
 		t.Fatalf("%+v", s)
 	}
 	if info, err := os.Stat(file(c, s, logical.DumpName)); err != nil || info.Mode().Perm() != 0o600 {

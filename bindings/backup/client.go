@@ -19,23 +19,25 @@ const passwordDefault = "env:PGPASSWORD"
 
 // settings is [env.NAME.backup].
 type settings struct {
-	Repository     string                    `lua:"repository" default:"backups" doc:"Where the backups lie: a folder, s3://BUCKET/PREFIX or sftp://USER@HOST[:PORT]/PATH."`
-	Recipients     []string                  `lua:"recipients,optional" doc:"Public keys of age (age1...); what is stored is encrypted for them when there are any."`
-	Identity       secret.Value              `lua:"identity,optional" doc:"Reference to the private key of age that opens it, as age-keygen writes it. Backing up needs none."`
-	Keep           *keepSettings             `lua:"keep" doc:"What prune keeps; 30 days and the last good one when not set."`
-	LockWait       time.Duration             `lua:"lock_wait" default:"1m" doc:"How long to wait for somebody else who is at work on the same backups."`
-	Scratch        string                    `lua:"scratch,optional" doc:"Folder with room for one unpacked dump, while it is restored; the system's temporary folder when not set."`
-	Archive        *archiveSettings          `lua:"archive" doc:"How the write-ahead log is archived, by drhost backup archive."`
-	SSH            sshSettings               `lua:"ssh,optional" doc:"How machines are reached on which whole clusters are restored."`
-	S3             s3Settings                `lua:"s3,optional" doc:"How a repository s3://... is reached."`
-	SFTP           sftpSettings              `lua:"sftp,optional" doc:"How a repository sftp://... is reached."`
-	Bin            string                    `lua:"bin,optional" doc:"Folder of pg_dump and pg_restore; found by itself when not set."`
-	User           string                    `lua:"user" default:"postgres" doc:"Role to log in as."`
-	Password       secret.Value              `lua:"password,optional" doc:"Reference to its password; env:PGPASSWORD when not set."`
-	Port           int                       `lua:"port" default:"5432" doc:"Port of hosts that are given without one."`
-	SSLMode        string                    `lua:"sslmode" enum:"disable,allow,prefer,require,verify-ca,verify-full" default:"prefer" doc:"How much encryption is asked of the server."`
-	ConnectTimeout time.Duration             `lua:"connect_timeout" default:"10s" doc:"How long a server may take to accept a connection."`
-	Hosts          map[string]serverSettings `lua:"hosts,optional" doc:"What differs for single hosts, by the name or address that runbooks use."`
+	Repository     string                      `lua:"repository" default:"backups" doc:"Where the backups lie: a folder, s3://BUCKET/PREFIX or sftp://USER@HOST[:PORT]/PATH."`
+	Recipients     []string                    `lua:"recipients,optional" doc:"Public keys of age (age1...); what is stored is encrypted for them when there are any."`
+	Identity       secret.Value                `lua:"identity,optional" doc:"Reference to the private key of age that opens it, as age-keygen writes it. Backing up needs none."`
+	Keep           *keepSettings               `lua:"keep" doc:"What prune keeps; 30 days and the last good one when not set."`
+	LockWait       time.Duration               `lua:"lock_wait" default:"1m" doc:"How long to wait for somebody else who is at work on the same backups."`
+	Scratch        string                      `lua:"scratch,optional" doc:"Folder with room for one unpacked dump, while it is restored; the system's temporary folder when not set."`
+	Cache          string                      `lua:"cache,optional" doc:"Folder for indexes of files that were backed up, which a machine without the key could not open again; drhost's own in the user's cache folder when not set."`
+	Archive        *archiveSettings            `lua:"archive" doc:"How the write-ahead log is archived, by drhost backup archive."`
+	SSH            sshSettings                 `lua:"ssh,optional" doc:"How machines are reached on which whole clusters are restored."`
+	Databases      map[string]databaseSettings `lua:"databases,optional" doc:"What is to be known of single databases, clusters and trees, by name: tier, objective, contacts."`
+	S3             s3Settings                  `lua:"s3,optional" doc:"How a repository s3://... is reached."`
+	SFTP           sftpSettings                `lua:"sftp,optional" doc:"How a repository sftp://... is reached."`
+	Bin            string                      `lua:"bin,optional" doc:"Folder of pg_dump and pg_restore; found by itself when not set."`
+	User           string                      `lua:"user" default:"postgres" doc:"Role to log in as."`
+	Password       secret.Value                `lua:"password,optional" doc:"Reference to its password; env:PGPASSWORD when not set."`
+	Port           int                         `lua:"port" default:"5432" doc:"Port of hosts that are given without one."`
+	SSLMode        string                      `lua:"sslmode" enum:"disable,allow,prefer,require,verify-ca,verify-full" default:"prefer" doc:"How much encryption is asked of the server."`
+	ConnectTimeout time.Duration               `lua:"connect_timeout" default:"10s" doc:"How long a server may take to accept a connection."`
+	Hosts          map[string]serverSettings   `lua:"hosts,optional" doc:"What differs for single hosts, by the name or address that runbooks use."`
 }
 
 // serverSettings is [env.NAME.backup.hosts."ADDRESS"].

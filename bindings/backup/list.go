@@ -44,6 +44,7 @@ type newestArgs struct {
 	Cluster  string    `lua:"cluster,optional" doc:"Instead: what the copies of the cluster are called that are looked for."`
 	Label    string    `lua:"label,optional" doc:"Only backups made under this label, such as the name of the server."`
 	Before   time.Time `lua:"before,optional" doc:"Only backups whose data ends before this moment, for damage that crept in earlier."`
+	Kind     string    `lua:"kind" enum:"logical,files,any" default:"logical" doc:"Which kind the database names: a dump, a tree of files, or whatever was backed up under that name."`
 	Verified bool      `lua:"verified" default:"false" doc:"Only backups that were verified or restored with success."`
 }
 
@@ -59,7 +60,10 @@ func (c *Client) newest(ctx context.Context, a newestArgs) (Backup, error) {
 	if (a.Database == "") == (a.Cluster == "") {
 		return Backup{}, fault.New(fault.Invalid, "one of `database` and `cluster` is needed, and not both").WithOp("find the newest backup")
 	}
-	kind, subject := catalogue.Logical, a.Database
+	kind, subject := a.Kind, a.Database
+	if kind == "" {
+		kind = catalogue.Logical
+	}
 	if a.Cluster != "" {
 		kind, subject = catalogue.Physical, a.Cluster
 	}
@@ -76,7 +80,7 @@ func (c *Client) newest(ctx context.Context, a newestArgs) (Backup, error) {
 	damaged, later, unverified, unlabelled := 0, 0, 0, 0
 	for _, s := range all {
 		switch {
-		case s.Kind != kind && !s.Damaged():
+		case a.Kind != "any" && s.Kind != kind && !s.Damaged():
 		case s.Subject != subject:
 			others = append(others, s.Subject)
 		case a.Label != "" && s.Label != a.Label:

@@ -14,7 +14,10 @@ func Module() *binding.Module {
 		binding.Declare(verify),
 		binding.Declare(restore),
 		binding.Declare(restoreCluster),
+		binding.Declare(restoreFiles),
 		binding.Declare(prune),
+		binding.Declare(retention),
 		binding.Declare(status),
+		binding.Declare(contacts),
 	).WithServices(archive())
 }

@@ -57,6 +57,22 @@ var prune = binding.Func[*Client, pruneArgs, Pruned]{
 	},
 }
 
+type retentionArgs struct {
+	Database string        `lua:"database,optional" doc:"Only backups of this one; all when not given."`
+	Within   time.Duration `lua:"within" default:"1h" doc:"How long it may take."`
+}
+
+var retention = binding.Func[*Client, retentionArgs, Pruned]{
+	Name: "retention", Effect: binding.Reads,
+	Doc:     "Say which backups backup.prune would delete now, and why each of the others stays. Nothing is changed.",
+	Raises:  []fault.Kind{fault.Denied, fault.Invalid, fault.Unavailable, fault.Timeout},
+	Example: `backup.retention { database = "webhost_prod" }`,
+	Target:  "database",
+	Call: func(c *Client, ctx context.Context, a retentionArgs) (Pruned, error) {
+		return c.prune(ctx, pruneArgs{Database: a.Database, Within: a.Within, DryRun: true})
+	},
+}
+
 // mostSkew is how much this machine's clock and the repository's may differ for
 // an age to be believed.
 const mostSkew = time.Hour

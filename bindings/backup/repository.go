@@ -65,6 +65,9 @@ func (c *Client) engine(at *catalogue.Catalogue) (*logical.Engine, error) {
 	e := &logical.Engine{Catalogue: at, Seal: artifact.Seal{Recipients: to}, Recipients: c.set.Recipients, Tools: c.tools, Clock: c.env.Clock, LockWait: c.set.LockWait,
 		Keys: func() (artifact.Keys, error) { return artifact.ParseKeys(c.set.Identity) },
 		Way:  postgres.Way{Net: c.env.Net, Clock: c.env.Clock, ConnectTimeout: c.set.ConnectTimeout}}
+	e.ServerTools = func(ctx context.Context, needed int) (postgres.Tools, error) {
+		return postgres.Find(ctx, postgres.Need{Bin: c.set.Bin, Programs: []string{"postgres", "initdb", "pg_ctl", "pg_restore"}, AtLeast: needed, Package: "postgresql"})
+	}
 	if c.set.Scratch != "" {
 		e.Scratch, err = c.absolute(c.set.Scratch)
 	}

@@ -13,6 +13,7 @@ type restoreArgs struct {
 	ID       string        `lua:"id" doc:"Backup to restore, from backup.newest or backup.list."`
 	Host     string        `lua:"host" doc:"Server to restore on, with :port when it is not the configured one."`
 	Database string        `lua:"database,optional" doc:"Name it gets; that of the backup when not given."`
+	Table    string        `lua:"table,optional" doc:"Only this table, \"customers\" or \"audit.log\": it comes back under another name, beside the present one."`
 	Jobs     int           `lua:"jobs" default:"2" doc:"How many tables and indexes are built at once."`
 	Replace  bool          `lua:"replace" default:"false" doc:"Whether a database that holds tables may be replaced. It is kept under another name."`
 	Within   time.Duration `lua:"within" default:"4h" doc:"How long it may take."`
@@ -22,6 +23,7 @@ type restoreArgs struct {
 type Restored struct {
 	Database string           `lua:"database" doc:"Its name."`
 	Until    time.Time        `lua:"data_until" doc:"Up to when its data reaches: what came later is lost."`
+	Table    string           `lua:"table,optional" doc:"Name under which the one table came back that was asked for."`
 	Rows     int64            `lua:"rows" doc:"Rows in all tables, as many as the backup had."`
 	Tables   map[string]int64 `lua:"tables" doc:"Rows by table."`
 	Kept     string           `lua:"kept,optional" doc:"Name under which the replaced database still exists."`
@@ -33,8 +35,9 @@ type Restored struct {
 var restore = binding.Func[*Client, restoreArgs, Restored]{
 	Name: "restore", Effect: binding.Mutates,
 	Doc: "Restore a database. The backup and the key to it are checked first; it is restored beside, its rows and content are compared with the manifest, and only then it takes its name. " +
-		"A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you.",
-	Says:    "restore {id} as {database} on {host} (replace: {replace})",
+		"A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you. " +
+		"With `table`, one table comes back as TABLE_restored_KEY, without its indexes and constraints; nothing else is touched.",
+	Says:    "restore {id} {table} as {database} on {host} (replace: {replace})",
 	Raises:  []fault.Kind{fault.NotFound, fault.Denied, fault.Invalid, fault.Conflict, fault.Failed, fault.Unavailable, fault.Timeout, fault.Exhausted},
 	Example: `backup.restore { id = "20260228T030000Z-0a1b2c3d", host = "203.0.113.11", database = "webhost_prod" }`,
 	Target:  "database",
@@ -60,7 +63,9 @@ func predictRestore(c *Client, ctx context.Context, a restoreArgs) (Restored, er
 	if a.Database != "" {
 		out.Database = a.Database
 	}
-	if a.Replace {
+	if a.Table != "" {
+		out.Rows, out.Tables, out.Table = b.Rows[a.Table], map[string]int64{a.Table: b.Rows[a.Table]}, binding.Planned("name of the restored table")
+	} else if a.Replace {
 		out.Kept = binding.Planned("name of the replaced database")
 	}
 	return out, nil
@@ -86,11 +91,18 @@ func (c *Client) restore(ctx context.Context, a restoreArgs) (Restored, error) {
 	if err != nil {
 		return Restored{}, logical.Because(ctx, err, op).NothingDone()
 	}
-	got, err := engine.Restore(ctx, r)
+	var got logical.Restored
+	table := ""
+	if a.Table != "" {
+		got, table, err = engine.RestoreTable(ctx, r, a.Table)
+	} else {
+		got, err = engine.Restore(ctx, r)
+	}
 	if err != nil {
 		return Restored{}, err
 	}
 	out := restored(got)
+	out.Table = table
 	out.Elapsed = c.env.Clock.Now().Sub(start).Round(time.Millisecond)
 	return out, nil
 }
@@ -122,6 +134,15 @@ func (c *Client) restoreSettled(ctx context.Context, a restoreArgs) (binding.Set
 	defer closeAll()
 	r, err := c.asked(ctx, a)
 	if err != nil {
+		return none, err
+	}
+	if a.Table != "" {
+		got, table, found, err := engine.SettledTable(ctx, r, a.Table)
+		none.Landed = binding.No
+		if err == nil && found {
+			none.Landed, none.Result = binding.Yes, restored(got)
+			none.Result.Table = table
+		}
 		return none, err
 	}
 	done, found, begun, err := engine.Settled(ctx, r)

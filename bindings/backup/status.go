@@ -5,102 +5,96 @@ import (
 	"time"
 
 	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
+	"github.com/webhost-systems/drhost/bindings/backup/logical"
 	"github.com/webhost-systems/drhost/bindings/backup/physical"
 	"github.com/webhost-systems/drhost/host/binding"
 	"github.com/webhost-systems/drhost/host/fault"
 )
 
-type statusArgs struct{}
+// databaseSettings is [env.NAME.backup.databases.NAME].
+type databaseSettings struct {
+	Tier      string `lua:"tier,optional" doc:"Which customers depend on it: \"hobby\"; status shows it."`
+	Objective string `lua:"objective,optional" doc:"Name of its [objectives.NAME]; the database's own name when not set."`
+	Contacts  string `lua:"contacts,optional" doc:"Query that lists the customers who depend on it, stored beside each dump; when not set, id, name, email, phone, plan and the like of a table customers, where there is one. \"none\": nothing is stored."`
+}
+
+type statusArgs struct {
+	Database string `lua:"database,optional" doc:"Only this one."`
+}
 
 // Exposure is what a disaster now would cost one database.
 type Exposure struct {
-	Database   string         `lua:"database" doc:"Which one."`
-	Until      *time.Time     `lua:"data_until" doc:"Up to when its data could come back; absent when every backup is damaged."`
+	Database   string         `lua:"database" doc:"Which database, cluster or tree."`
+	Tier       string         `lua:"tier,optional" doc:"Which customers depend on it, as the settings say."`
+	Kind       string         `lua:"kind,optional" doc:"What the newest moment would be restored from: \"archive\" (a cluster and its log), \"logical\", \"physical\" or \"files\"."`
+	Until      *time.Time     `lua:"data_until" doc:"Up to when its data could come back; absent when there is no backup, or every one is damaged."`
 	Age        *time.Duration `lua:"age" doc:"How long ago that is: what a disaster now would lose."`
+	Objective  string         `lua:"objective,optional" doc:"Name of the objective that it is held against; absent when it has none."`
+	RPO        *time.Duration `lua:"rpo" doc:"What that allows to be lost."`
+	Exceeded   bool           `lua:"exceeded" doc:"Whether a disaster now would lose more than that."`
+	Endangered bool           `lua:"endangered" doc:"Whether it would lose more than half of it: there is time to do something."`
+	Worst      *time.Duration `lua:"worst" doc:"Without an archived log: what a disaster just before the end of the next backup loses, which is the time between backups and how long one takes."`
+	Behind     int64          `lua:"behind" doc:"Bytes of the write-ahead log that were not yet in the repository; 0 without an archive."`
+	Archived   *time.Time     `lua:"archived" doc:"When the archiver of its write-ahead log last said how far it is; absent without an archive."`
+	Alarms     []string       `lua:"alarms" doc:"What the archiver needs somebody for: it is silent, the log has a gap."`
+	Notes      []string       `lua:"notes" doc:"What to know about it: no objective, backups too far apart for it."`
 	Backups    int            `lua:"backups" doc:"How many there are."`
 	Bytes      int64          `lua:"bytes" doc:"Their size."`
 	Verified   *time.Time     `lua:"verified" doc:"When one was last verified or restored with success; absent when never."`
 	Damaged    int            `lua:"damaged" doc:"How many are known to be damaged."`
-	Behind     int64          `lua:"behind" doc:"Bytes of the write-ahead log that were not yet in the repository; 0 without an archive."`
-	Archived   *time.Time     `lua:"archived" doc:"When the archiver of its write-ahead log last said how far it is; absent without an archive."`
-	Alarms     []string       `lua:"alarms" doc:"What the archiver needs somebody for."`
 	Incomplete int            `lua:"incomplete" doc:"Attempts that left no backup, or are under way."`
 }
 
 var status = binding.Func[*Client, statusArgs, []Exposure]{
 	Name: "status", Effect: binding.Reads,
-	Doc:     "For each database in the repository: up to when its data could come back now.",
-	Raises:  []fault.Kind{fault.Invalid, fault.Denied},
-	Example: `backup.status {}`,
+	Doc: "For each database, cluster and tree in the repository or in `databases` of the settings: up to when its data could come back now, held against its objective. " +
+		"Where drhost backup archive runs, that is what its log reaches; where only dumps are made, the newest of them, and `worst` says what that can cost.",
+	Raises:  []fault.Kind{fault.Invalid, fault.Denied, fault.Unavailable},
+	Example: `backup.status { database = "webhost_prod" }`,
+	Target:  "database",
 	Call:    (*Client).status,
 }
 
-func (c *Client) status(ctx context.Context, _ statusArgs) ([]Exposure, error) {
+func (c *Client) status(ctx context.Context, a statusArgs) ([]Exposure, error) {
 	at, err := c.repository(ctx)
 	if err != nil {
-		return nil, err
+		return nil, logical.Because(ctx, err, "tell the exposure")
 	}
 	defer at.Store.Close()
 	all, incomplete, err := at.All(ctx)
 	if err != nil {
-		return nil, err
+		return nil, logical.Because(ctx, err, "tell the exposure")
 	}
-	var out []*Exposure
-	of := map[string]*Exposure{}
-	get := func(database string) *Exposure {
-		if of[database] == nil {
-			of[database] = &Exposure{Database: database}
-			out = append(out, of[database])
-		}
-		return of[database]
-	}
-	now := c.env.Clock.Now()
 	logs, err := physical.Exposures(ctx, at.Store, c.env.Clock)
 	if err != nil {
-		return nil, err
+		return nil, logical.Because(ctx, err, "tell the exposure")
 	}
-	for _, s := range all {
-		e := get(s.Subject)
-		e.Backups++
-		e.Bytes += s.Bytes()
-		if s.Damaged() {
-			e.Damaged++
-			continue
-		}
-		if e.Until == nil { // all is sorted, the newest comes first
-			until, age := s.Until, max(now.Sub(s.Until), 0).Round(time.Second)
-			e.Until, e.Age = &until, &age
-			e.goOn(s, logs)
-		}
-		if at := s.Checks.VerifiedAt; !at.IsZero() && (e.Verified == nil || at.After(*e.Verified)) {
-			e.Verified = &at
+	e := exposed{now: c.env.Clock.Now(), set: c.set.Databases, targets: c.env.Objectives, all: all, logs: logs}
+	var out []Exposure
+	for _, subject := range e.subjects(incomplete) {
+		if a.Database == "" || a.Database == subject {
+			out = append(out, e.of(subject, of(incomplete, subject)))
 		}
 	}
-	for _, left := range incomplete {
-		get(left.Subject).Incomplete++
+	if a.Database != "" && len(out) == 0 {
+		return nil, fault.New(fault.NotFound, "there is nothing of %q in %s, nor in `databases` of the settings", a.Database, at.Store.Place()).
+			WithHint("%s", near(a.Database, e.subjects(incomplete)))
 	}
-	plain := make([]Exposure, len(out))
-	for i, e := range out {
-		plain[i] = *e
-	}
-	return plain, nil
+	return out, nil
 }
 
-// goOn takes the archived log into account that goes on from the newest copy of
-// a cluster.
-func (e *Exposure) goOn(b catalogue.Backup, logs []physical.Exposure) {
-	if b.Base == nil {
-		return
+func near(name string, known []string) string {
+	if near := binding.Nearest(name, known); near != "" {
+		return "did you mean \"" + near + "\"?"
 	}
-	for _, l := range logs {
-		if l.System != b.Base.System {
-			continue
-		}
-		updated := l.Updated
-		e.Archived, e.Behind, e.Alarms = &updated, l.Behind, l.Words()
-		if l.Reaches(b.Base.Stop) && l.Until.After(*e.Until) {
-			until, age := l.Until, l.Age.Round(time.Second)
-			e.Until, e.Age = &until, &age
-		}
-	}
+	return "backup.create makes one; check `repository` in the settings of backup"
+}
+
+// exposed is what an exposure is worked out of. It is a pure function of that.
+type exposed struct {
+	now     time.Time
+	set     map[string]databaseSettings
+	targets map[string]binding.Objective
+	all     []catalogue.Backup // the newest first
+	logs    []physical.Exposure
 }

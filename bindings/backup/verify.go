@@ -12,24 +12,24 @@ import (
 
 type verifyArgs struct {
 	ID     string        `lua:"id" doc:"Backup to verify, from backup.list or backup.newest."`
-	Depth  string        `lua:"depth,optional" enum:"sums,read,restored" doc:"How deep: \"read\" when not given. \"restored\" is for the copy of a cluster: a server recovers from it, in a folder of this machine that is removed afterwards."`
+	Depth  string        `lua:"depth,optional" enum:"sums,read,restore" doc:"How deep; \"read\" when not given. \"sums\" needs no key. \"restore\" brings it back on a server of this machine that only this user reaches, or into a folder, which is removed afterwards."`
 	Within time.Duration `lua:"within" default:"1h" doc:"How long it may take."`
 }
 
 // Verification is what a check found.
 type Verification struct {
 	ID      string        `lua:"id" doc:"The backup."`
-	Depth   string        `lua:"depth" doc:"\"read\": checksums compared, and pg_restore read the archive to its end. \"sums\": checksums only, because it is encrypted and there is no key here; that does not make it verified."`
+	Depth   string        `lua:"depth" doc:"How deep it got. \"sums\": checksums only, as asked or because it is encrypted and there is no key here; that does not make it verified. \"read\": and read to its end. \"restored\": and restored and compared."`
 	Bytes   int64         `lua:"bytes" doc:"How much was read."`
 	Elapsed time.Duration `lua:"elapsed" doc:"How long it took."`
 }
 
 var verify = binding.Func[*Client, verifyArgs, Verification]{
 	Name: "verify", Effect: binding.Reads,
-	Doc: "Check a backup without restoring it: every file's checksum, then pg_restore reads the whole archive. A damaged one raises and is " +
-		"left out by backup.newest from then on. The finding is noted in the repository; no backup is changed.",
+	Doc: "Check whether a backup would come back, at one of three depths: every file's checksum; then the archive is read to its end; then it is restored on a server of this machine that is gone " +
+		"afterwards, and rows, contents, sequences, constraints and pages are compared. A damaged one raises and is left out by backup.newest from then on. The finding is noted in the repository; no backup is changed.",
 	Raises:  []fault.Kind{fault.NotFound, fault.Failed, fault.Invalid, fault.Timeout},
-	Example: `backup.verify { id = "20260228T030000Z-0a1b2c3d" }`,
+	Example: `backup.verify { id = "20260228T030000Z-0a1b2c3d", depth = "restore" }`,
 	Target:  "id",
 	Call:    (*Client).verify,
 }
@@ -49,16 +49,19 @@ func (c *Client) verify(ctx context.Context, a verifyArgs) (Verification, error)
 		return Verification{}, err
 	}
 	depth := a.Depth
+	if depth == "restore" {
+		depth = catalogue.DepthRestored
+	}
 	switch {
 	case b.Kind == catalogue.Physical:
 		if depth == "" {
 			depth = catalogue.DepthRead
 		}
 		err = c.verifyCluster(ctx, engine.Catalogue, b, depth)
-	case depth == catalogue.DepthRestored:
-		err = fault.New(fault.Invalid, "%s is a dump of one database", b.ID).WithHint("restore it under another name to see whether it comes back: backup.restore { id = %q, database = ... }", b.ID)
+	case b.Kind == catalogue.Files:
+		depth, err = c.verifyFiles(ctx, engine.Catalogue, b, depth)
 	default:
-		depth, err = engine.Verify(ctx, b)
+		depth, err = engine.Verify(ctx, b, depth)
 	}
 	if err != nil {
 		return Verification{}, logical.Because(ctx, err, op)

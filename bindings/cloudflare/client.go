@@ -94,12 +94,23 @@ func (a answers) RoundTrip(req *http.Request) (*http.Response, error) {
 		Success *bool
 		Errors  []cf.ResponseInfo
 	}
+	if resp.StatusCode == http.StatusOK && zoneFile(req, resp, body) {
+		resp.Body = io.NopCloser(bytes.NewReader(body))
+		return resp, nil
+	}
 	parsed := json.Unmarshal(body, &envelope) == nil && envelope.Success != nil
 	if resp.StatusCode/100 == 2 && parsed && *envelope.Success {
 		resp.Body = io.NopCloser(bytes.NewReader(body))
 		return resp, nil
 	}
 	return nil, &refusal{status: resp.StatusCode, header: resp.Header, errors: envelope.Errors, foreign: !parsed}
+}
+
+// zoneFile tells whether an answer is an export, which alone comes without an
+// envelope. A page that something on the way sent is none.
+func zoneFile(req *http.Request, resp *http.Response, body []byte) bool {
+	return req.Method == http.MethodGet && strings.HasSuffix(req.URL.Path, "/dns_records/export") &&
+		strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain") && bytes.Contains(body, []byte("\tSOA\t"))
 }
 
 // refusal is an answer that is no success.

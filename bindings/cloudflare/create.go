@@ -11,14 +11,15 @@ import (
 )
 
 type createRecordArgs struct {
-	Zone     string `lua:"zone" doc:"Name of the zone."`
-	Name     string `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
-	Type     string `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, NS, ..."`
-	Content  string `lua:"content" doc:"Address, name or text to answer with."`
-	TTL      int    `lua:"ttl" default:"1" doc:"Seconds that it may be remembered, 60 to 86400; 1 means automatic."`
-	Proxied  bool   `lua:"proxied" default:"false" doc:"Whether Cloudflare shall answer with addresses of its own and pass requests on."`
-	Priority *int   `lua:"priority" doc:"Of MX records."`
-	Comment  string `lua:"comment,optional" doc:"Note to keep with the record; the key of the call is appended."`
+	Zone     string   `lua:"zone" doc:"Name of the zone."`
+	Name     string   `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
+	Type     string   `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
+	Content  string   `lua:"content" doc:"Address, name or text to answer with."`
+	TTL      int      `lua:"ttl" default:"1" doc:"Seconds that it may be remembered, 60 to 86400; 1 means automatic."`
+	Proxied  bool     `lua:"proxied" default:"false" doc:"Whether Cloudflare shall answer with addresses of its own and pass requests on."`
+	Priority *int     `lua:"priority" doc:"Of MX and SRV records."`
+	Tags     []string `lua:"tags,optional" doc:"Tags to keep with the record, such as team:ops."`
+	Comment  string   `lua:"comment,optional" doc:"Note to keep with the record; the key of the call is appended."`
 }
 
 var createRecord = binding.Func[*Client, createRecordArgs, Change]{
@@ -46,13 +47,20 @@ func (c *Client) createRecord(ctx context.Context, a createRecordArgs) (Change, 
 func (c *Client) create(ctx context.Context, z Zone, a createRecordArgs) (Change, error) {
 	name := whole(a.Name, z.Name)
 	params := cf.CreateDNSRecordParams{Type: strings.ToUpper(a.Type), Name: name, Content: a.Content, TTL: a.TTL,
-		Proxied: &a.Proxied, Comment: signed(ctx, a.Comment)}
+		Proxied: &a.Proxied, Comment: signed(ctx, a.Comment), Tags: a.Tags}
 	if a.Priority != nil {
 		priority, err := priorityOf(*a.Priority)
 		if err != nil {
 			return Change{}, err
 		}
 		params.Priority = &priority
+	}
+	data, err := structured(a.Type, a.Content, a.Priority)
+	if err != nil {
+		return Change{}, err
+	}
+	if data != nil {
+		params.Data, params.Content = data, ""
 	}
 	made, err := c.api.CreateDNSRecord(ctx, cf.ZoneIdentifier(z.ID), params)
 	if err != nil {

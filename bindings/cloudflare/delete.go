@@ -14,14 +14,14 @@ import (
 type Deleted struct {
 	Zone    string `lua:"zone" doc:"Name of the zone."`
 	Name    string `lua:"name" doc:"Whole name, without a final dot."`
-	Type    string `lua:"type" doc:"A, AAAA, CNAME, MX, TXT, ..."`
+	Type    string `lua:"type" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
 	Content string `lua:"content,optional" doc:"What it answered with; absent when nobody said and the answer to the deletion was lost."`
 }
 
 type deleteRecordArgs struct {
 	Zone    string `lua:"zone" doc:"Name of the zone."`
 	Name    string `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
-	Type    string `lua:"type" doc:"A, AAAA, CNAME, MX, TXT, NS, ..."`
+	Type    string `lua:"type" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
 	Content string `lua:"content,optional" doc:"Content of the record; needed when there are several of that name and type."`
 }
 

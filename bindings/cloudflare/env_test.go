@@ -162,6 +162,14 @@ func keyed() context.Context { return binding.WithKey(context.Background(), "run
 
 type data = map[string]any
 
+// lost is a mutation whose answer is lost, and what Settled says it did.
+type lost struct {
+	name   string
+	args   data
+	want   data
+	before func(*bench)
+}
+
 // prepare decodes arguments as the gate does.
 func (b *bench) prepare(name string, args data) (binding.Function, any) {
 	b.t.Helper()

@@ -5,7 +5,7 @@ import "github.com/webhost-systems/drhost/host/binding"
 // Module declares `require "cloudflare"`.
 func Module() *binding.Module {
 	return binding.NewModule[*Client, settings]("cloudflare",
-		"Cloudflare: zones and their DNS records, read, set and verified through its API.",
+		"Cloudflare: zones and their DNS records, read, set, exported, restored and verified through its API, and its load balancing.",
 		open,
 		binding.Declare(verifyToken),
 		binding.Declare(zones),
@@ -16,5 +16,18 @@ func Module() *binding.Module {
 		binding.Declare(updateRecord),
 		binding.Declare(deleteRecord),
 		binding.Declare(verifyRecords),
+		binding.Declare(failover),
+		binding.Declare(exportZone),
+		binding.Declare(diffZone),
+		binding.Declare(batch),
+		binding.Declare(batchDelete),
+		binding.Declare(restoreZone),
+		binding.Declare(restoreExactly),
+		binding.Declare(pools),
+		binding.Declare(poolHealth),
+		binding.Declare(setPoolEnabled),
+		binding.Declare(setOriginEnabled),
+		binding.Declare(balancers),
+		binding.Declare(setLBPools),
 	)
 }

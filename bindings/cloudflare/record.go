@@ -14,17 +14,16 @@ import (
 
 // Record is a DNS record.
 type Record struct {
-	ID       string `lua:"id" doc:"Identifier within the zone."`
-	Zone     string `lua:"zone" doc:"Name of the zone."`
-	Name     string `lua:"name" doc:"Whole name, without a final dot."`
-	Type     string `lua:"type" doc:"A, AAAA, CNAME, MX, TXT, ..."`
-	Content  string `lua:"content" doc:"Address, name or text that it answers with."`
-	TTL      int    `lua:"ttl" doc:"Seconds that it may be remembered; 1 means automatic, which is 300."`
-	Proxied  bool   `lua:"proxied" doc:"Whether Cloudflare answers with addresses of its own and passes requests on."`
-	Priority int    `lua:"priority,optional" doc:"Of MX and SRV records."`
-	Comment  string `lua:"comment,optional" doc:"Note kept with the record."`
-
-	tags []string // sent back with every change, which would drop them otherwise
+	ID       string   `lua:"id" doc:"Identifier within the zone."`
+	Zone     string   `lua:"zone" doc:"Name of the zone."`
+	Name     string   `lua:"name" doc:"Whole name, without a final dot."`
+	Type     string   `lua:"type" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
+	Content  string   `lua:"content" doc:"Address, name or text that it answers with."`
+	TTL      int      `lua:"ttl" doc:"Seconds that it may be remembered; 1 means automatic, which is 300."`
+	Proxied  bool     `lua:"proxied" doc:"Whether Cloudflare answers with addresses of its own and passes requests on."`
+	Priority int      `lua:"priority,optional" doc:"Of MX and SRV records."`
+	Comment  string   `lua:"comment,optional" doc:"Note kept with the record."`
+	Tags     []string `lua:"tags,optional" doc:"Tags kept with the record, such as team:ops."`
 }
 
 // Change is a record after a call that was to change it.
@@ -32,7 +31,7 @@ type Change struct {
 	ID      string   `lua:"id" doc:"Identifier within the zone."`
 	Zone    string   `lua:"zone" doc:"Name of the zone."`
 	Name    string   `lua:"name" doc:"Whole name, without a final dot."`
-	Type    string   `lua:"type" doc:"A, AAAA, CNAME, MX, TXT, ..."`
+	Type    string   `lua:"type" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
 	Content string   `lua:"content" doc:"Address, name or text that it answers with now."`
 	TTL     int      `lua:"ttl" doc:"Seconds that it may be remembered; 1 means automatic, which is 300."`
 	Proxied bool     `lua:"proxied" doc:"Whether Cloudflare answers with addresses of its own and passes requests on."`
@@ -92,7 +91,7 @@ func (c *Client) list(ctx context.Context, z Zone, name, recordType string) ([]R
 
 func recordFrom(z Zone, r cf.DNSRecord) Record {
 	out := Record{ID: r.ID, Zone: z.Name, Name: plain(r.Name), Type: r.Type, Content: r.Content, TTL: r.TTL,
-		Proxied: r.Proxied != nil && *r.Proxied, Comment: r.Comment, tags: r.Tags}
+		Proxied: r.Proxied != nil && *r.Proxied, Comment: r.Comment, Tags: r.Tags}
 	if r.Priority != nil {
 		out.Priority = int(*r.Priority)
 	}
@@ -115,12 +114,25 @@ func whole(name, zone string) string {
 // final dot, everything else as it is, text without its quotes.
 func sameContent(recordType, a, b string) bool {
 	switch strings.ToUpper(recordType) {
-	case "CNAME", "MX", "NS", "AAAA":
+	case "CNAME", "MX", "NS", "PTR", "AAAA":
 		return plain(a) == plain(b)
+	case "SRV":
+		return bare(a) == bare(b)
+	case "CAA":
+		return strings.ReplaceAll(a, `"`, "") == strings.ReplaceAll(b, `"`, "")
 	case "TXT":
 		return strings.Trim(a, `"`) == strings.Trim(b, `"`)
 	}
 	return a == b
+}
+
+// bare is the content of an SRV record without a priority in front.
+func bare(content string) string {
+	words := strings.Fields(plain(content))
+	if len(words) == 4 {
+		words = words[1:]
+	}
+	return strings.Join(words, " ")
 }
 
 // withContent finds the record of that content, or -1.

@@ -11,14 +11,15 @@ import (
 )
 
 type setRecordArgs struct {
-	Zone     string `lua:"zone" doc:"Name of the zone."`
-	Name     string `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
-	Type     string `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, NS, ..."`
-	Content  string `lua:"content" doc:"Address, name or text to answer with."`
-	TTL      *int   `lua:"ttl" doc:"Seconds that it may be remembered, 60 to 86400; 1 means automatic. Kept when absent; 1 for a new record."`
-	Proxied  *bool  `lua:"proxied" doc:"Whether Cloudflare shall answer with addresses of its own. Kept when absent; false for a new record."`
-	Priority *int   `lua:"priority" doc:"Of MX records."`
-	Comment  string `lua:"comment,optional" doc:"Note to keep with the record when it is created or changed."`
+	Zone     string   `lua:"zone" doc:"Name of the zone."`
+	Name     string   `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
+	Type     string   `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
+	Content  string   `lua:"content" doc:"Address, name or text to answer with."`
+	TTL      *int     `lua:"ttl" doc:"Seconds that it may be remembered, 60 to 86400; 1 means automatic. Kept when absent; 1 for a new record."`
+	Proxied  *bool    `lua:"proxied" doc:"Whether Cloudflare shall answer with addresses of its own. Kept when absent; false for a new record."`
+	Priority *int     `lua:"priority" doc:"Of MX and SRV records."`
+	Tags     []string `lua:"tags,optional" doc:"Tags to keep with the record, such as team:ops. Kept when absent."`
+	Comment  string   `lua:"comment,optional" doc:"Note to keep with the record when it is created or changed."`
 }
 
 var setRecord = binding.Func[*Client, setRecordArgs, Change]{
@@ -61,12 +62,15 @@ func (c *Client) setRecord(ctx context.Context, a setRecordArgs) (Change, error)
 // alter sends the one request that changes a record. Tags go along, because
 // the vendor's client would empty them.
 func (c *Client) alter(ctx context.Context, z Zone, r Record, a setRecordArgs) (Change, error) {
-	params := cf.UpdateDNSRecordParams{ID: r.ID, Type: r.Type, Name: r.Name, Content: a.Content, TTL: r.TTL, Proxied: &r.Proxied, Tags: r.tags}
+	params := cf.UpdateDNSRecordParams{ID: r.ID, Type: r.Type, Name: r.Name, Content: a.Content, TTL: r.TTL, Proxied: &r.Proxied, Tags: r.Tags}
 	if a.TTL != nil {
 		params.TTL = *a.TTL
 	}
 	if a.Proxied != nil {
 		params.Proxied = a.Proxied
+	}
+	if len(a.Tags) > 0 {
+		params.Tags = a.Tags
 	}
 	if a.Comment != "" {
 		params.Comment = &a.Comment
@@ -77,6 +81,13 @@ func (c *Client) alter(ctx context.Context, z Zone, r Record, a setRecordArgs) (
 			return Change{}, err
 		}
 		params.Priority = &priority
+	}
+	data, err := structured(r.Type, a.Content, a.Priority)
+	if err != nil {
+		return Change{}, err
+	}
+	if data != nil {
+		params.Data, params.Content = data, ""
 	}
 	changed, err := c.api.UpdateDNSRecord(ctx, cf.ZoneIdentifier(z.ID), params)
 	if err != nil {
@@ -107,7 +118,7 @@ func (a setRecordArgs) met(r Record) bool {
 	}
 	return sameContent(r.Type, r.Content, a.Content) && proxied == r.Proxied &&
 		(a.TTL == nil || *a.TTL == r.TTL || proxied) &&
-		(a.Priority == nil || *a.Priority == r.Priority)
+		(a.Priority == nil || *a.Priority == r.Priority) && (len(a.Tags) == 0 || sameTags(a.Tags, r.Tags))
 }
 
 func (a setRecordArgs) finished(there []Record, at int, changed bool) Change {
@@ -117,7 +128,7 @@ func (a setRecordArgs) finished(there []Record, at int, changed bool) Change {
 }
 
 func (a setRecordArgs) asCreate() createRecordArgs {
-	out := createRecordArgs{Zone: a.Zone, Name: a.Name, Type: a.Type, Content: a.Content, TTL: 1, Priority: a.Priority, Comment: a.Comment}
+	out := createRecordArgs{Zone: a.Zone, Name: a.Name, Type: a.Type, Content: a.Content, TTL: 1, Priority: a.Priority, Comment: a.Comment, Tags: a.Tags}
 	if a.TTL != nil {
 		out.TTL = *a.TTL
 	}

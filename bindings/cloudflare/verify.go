@@ -12,7 +12,7 @@ import (
 // Verdict is one wanted record held against the zone.
 type Verdict struct {
 	Name   string   `lua:"name" doc:"Whole name, without a final dot."`
-	Type   string   `lua:"type" doc:"A, AAAA, CNAME, MX, TXT, ..."`
+	Type   string   `lua:"type" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
 	Wanted string   `lua:"wanted" doc:"Content that was asked for."`
 	Found  []string `lua:"found" doc:"Contents of all records of that name and type."`
 	OK     bool     `lua:"ok" doc:"Whether it is there, alone where only one may answer."`
@@ -20,7 +20,7 @@ type Verdict struct {
 
 type wantedRecord struct {
 	Name    string `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
-	Type    string `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, NS, ..."`
+	Type    string `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
 	Content string `lua:"content" doc:"Content that it should have."`
 }
 

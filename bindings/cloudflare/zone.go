@@ -18,6 +18,8 @@ type Zone struct {
 	Status      string   `lua:"status" doc:"active when Cloudflare answers for it."`
 	Paused      bool     `lua:"paused" doc:"Whether Cloudflare answers DNS only, proxying nothing."`
 	Nameservers []string `lua:"nameservers" doc:"Names of the servers that Cloudflare assigned."`
+
+	account string // that the zone belongs to
 }
 
 // Token is what Cloudflare says of the API token in use.
@@ -126,7 +128,7 @@ func (c *Client) known(ctx context.Context, name string) (Zone, error) {
 }
 
 func zoneFrom(z cf.Zone) Zone {
-	return Zone{ID: z.ID, Name: z.Name, Status: z.Status, Paused: z.Paused, Nameservers: z.NameServers}
+	return Zone{ID: z.ID, Name: z.Name, Status: z.Status, Paused: z.Paused, Nameservers: z.NameServers, account: z.Account.ID}
 }
 
 // plain is a name in lower case without a final dot.

@@ -232,8 +232,8 @@ func TestNameservers(t *testing.T) {
 		if len(servers) != 2 {
 			t.Fatalf("servers: %v", servers)
 		}
-		wantFields(t, servers[0], data{"name": "ns1.dns-sim.example", "addresses": "[203.0.113.2]"})
-		wantFields(t, servers[1], data{"name": "ns2.dns-sim.example", "addresses": "[203.0.113.3]"})
+		wantFields(t, servers[0], data{"name": "ada.ns.cloudflare.com", "addresses": "[203.0.113.2]"})
+		wantFields(t, servers[1], data{"name": "bob.ns.cloudflare.com", "addresses": "[203.0.113.3]"})
 	}
 	_, err := b.call("nameservers", data{"zone": "nobody.invalid"})
 	wantFault(t, err, fault.NotFound, false, "nobody.invalid")
@@ -249,8 +249,8 @@ func TestCheckIsATablePerServer(t *testing.T) {
 	if len(rows) != 4 {
 		t.Fatalf("rows: %v", rows)
 	}
-	wantFields(t, rows[0], data{"server": "ns1.dns-sim.example", "address": "203.0.113.2:53", "role": "authoritative", "rcode": "NOERROR", "answers": "[203.0.113.11]", "authoritative": true, "ok": true})
-	wantFields(t, rows[1], data{"server": "ns2.dns-sim.example", "rcode": "", "ok": false, "problem": "no answer within 3s"})
+	wantFields(t, rows[0], data{"server": "ada.ns.cloudflare.com", "address": "203.0.113.2:53", "role": "authoritative", "rcode": "NOERROR", "answers": "[203.0.113.11]", "authoritative": true, "ok": true})
+	wantFields(t, rows[1], data{"server": "bob.ns.cloudflare.com", "rcode": "", "ok": false, "problem": "no answer within 3s"})
 	wantFields(t, rows[2], data{"server": "203.0.113.8:53", "role": "resolver", "answers": "[203.0.113.10]", "authoritative": false, "ok": false})
 	wantFields(t, rows[3], data{"server": "203.0.113.9:53", "answers": "[203.0.113.11]", "ok": true})
 	rows = b.must("check", data{"name": "nobody.webhost.systems"}).([]any)
@@ -303,7 +303,7 @@ func TestWaitInVainSaysWhoAnswersWhat(t *testing.T) {
 	b := newBench(t, 100)
 	b.add("webhost.systems", "hobby", "A", "203.0.113.10", 60)
 	_, err := b.call("wait_propagated", data{"name": "hobby.webhost.systems", "expect": "203.0.113.11", "within": "10s", "every": "2s"})
-	wantFault(t, err, fault.Timeout, false, "ns1.dns-sim.example: 203.0.113.10", "ns2.dns-sim.example: 203.0.113.10", "203.0.113.8:53: 203.0.113.10 for another")
+	wantFault(t, err, fault.Timeout, false, "ada.ns.cloudflare.com: 203.0.113.10", "bob.ns.cloudflare.com: 203.0.113.10", "203.0.113.8:53: 203.0.113.10 for another")
 	_, err = b.call("wait_propagated", data{"name": "hobby.webhost.systems", "expect": []any{}})
 	wantFault(t, err, fault.Invalid, false)
 }
@@ -327,7 +327,7 @@ func TestWaitWithServersDown(t *testing.T) {
 	delete(b.net.routes, "203.0.113.2:53")
 	b.net.mu.Unlock()
 	_, err = b.call("wait_propagated", wait)
-	wantFault(t, err, fault.Timeout, false, "ns1.dns-sim.example")
+	wantFault(t, err, fault.Timeout, false, "ada.ns.cloudflare.com")
 	ctx, stop := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer stop()
 	_, err = b.callIn(ctx, "wait_propagated", data{"name": "hobby.webhost.systems", "expect": "203.0.113.10", "within": "1h"})

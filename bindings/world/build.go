@@ -176,6 +176,9 @@ func (w *World) makeZones(context.Context) error {
 			}
 		}
 	}
+	if err := w.makePools(); err != nil {
+		return err
+	}
 	w.nameservers = map[string]string{}
 	var authoritative []*cloudflaresim.Nameserver
 	for _, address := range []string{glue1, glue2} {

@@ -149,11 +149,11 @@ func TestControl(t *testing.T) {
 	if x.get("/state", &state); state.Machines["bare-1"] != "off" || state.Hetzner.Servers["bare-1"].Status != "off" || len(state.Records["example.org"]) != 1 {
 		t.Errorf("state: %+v", state)
 	}
-	if err := x.DeleteRecord("www.example.org", ""); err != nil || len(x.State().Records["example.org"]) != 0 {
-		t.Errorf("delete_record: %v, left are %v", err, x.State().Records)
+	if err := x.LoseRecord("www.example.org", ""); err != nil || len(x.State().Records["example.org"]) != 0 {
+		t.Errorf("lose_record: %v, left are %v", err, x.State().Records)
 	}
-	if err := x.Inject("delete_record", map[string]any{"name": "www.example.org"}); err == nil || !strings.Contains(err.Error(), "no A record") {
-		t.Errorf("delete_record of what is not there: %v", err)
+	if err := x.Inject("lose_record", map[string]any{"name": "www.example.org"}); err == nil || !strings.Contains(err.Error(), "no A record") {
+		t.Errorf("lose_record of what is not there: %v", err)
 	}
 	for range 2 {
 		req, err := http.NewRequest("POST", x.Descriptor().Control+"/inbox", strings.NewReader(`{"subject":"[DRILL] down"}`))

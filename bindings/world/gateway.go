@@ -43,10 +43,12 @@ type gateway struct {
 	speed    float64
 	reject   func(w http.ResponseWriter, status int, retry time.Duration) // in the vendor's envelope
 	revoke   func()
+	failed   func(error) // told of a fault that waited and then could not come
 
 	mu       sync.Mutex
 	cut      bool // the network between the world and the provider is cut
 	faults   []*APIFault
+	later    []*later
 	requests *requestLog
 }
 
@@ -97,6 +99,9 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	g.next.ServeHTTP(seen, r)
 	entry.Status, entry.Acted = seen.status, entry.Mutation && seen.status < 400
 	g.requests.add(entry)
+	if seen.status < 400 {
+		g.come(r)
+	}
 }
 
 // wait lets the request take the provider's latency, shortened by the speed;

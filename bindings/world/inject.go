@@ -25,11 +25,21 @@ func (w *World) Inject(name string, args map[string]any) error {
 		location, kind := a.text("location", true), a.text("type", false)
 		do = func() error { w.SoldOut(location, kind); return nil }
 	case "wrong_record":
-		record, kind, content := a.text("name", true), a.text("type", false), a.text("content", true)
-		do = func() error { return w.WrongRecord(record, kind, content) }
-	case "delete_record":
+		record, kind, content, ttl := a.text("name", true), a.text("type", false), a.text("content", false), int(a.number("ttl"))
+		do = func() error { return w.WrongRecord(record, kind, content, ttl) }
+	case "later":
+		provider, method, path, count := a.text("provider", true), a.text("method", false), a.text("path", false), int(a.number("count"))
+		fault, with := a.text("fault", true), a.table("args")
+		do = func() error { return w.Later(provider, method, path, count, fault, with) }
+	case "lose_record":
 		record, kind := a.text("name", true), a.text("type", false)
-		do = func() error { return w.DeleteRecord(record, kind) }
+		do = func() error { return w.LoseRecord(record, kind) }
+	case "rogue_record":
+		record, kind, content, ttl := a.text("name", true), a.text("type", false), a.text("content", true), int(a.number("ttl"))
+		do = func() error { return w.RogueRecord(record, kind, content, ttl) }
+	case "zone_status":
+		zone, status := a.text("zone", true), a.text("status", true)
+		do = func() error { return w.ZoneStatus(zone, status) }
 	case "revoke_token":
 		provider := a.text("provider", true)
 		do = func() error { return w.RevokeToken(provider) }
@@ -46,7 +56,7 @@ func (w *World) Inject(name string, args map[string]any) error {
 		do = func() error { return w.CutProvider(provider) }
 	default:
 		if do = w.flyFault(a); do == nil {
-			return fmt.Errorf("there is no fault %q; there are %s", name, strings.Join(FaultNames(), ", "))
+			return w.known(name)
 		}
 	}
 	if err := a.finish(); err != nil {
@@ -57,8 +67,17 @@ func (w *World) Inject(name string, args map[string]any) error {
 
 // FaultNames are the names that Inject knows.
 func FaultNames() []string {
-	return []string{"api", "bad_release", "break_server", "cut_provider", "delete_record", "disk_full", "hang_machine", "hang_server", "heal_api", "kill_machine",
-		"kill_server", "lose_leader", "region_down", "region_full", "region_up", "replica_lag", "revoke_token", "sold_out", "wrong_record"}
+	return []string{"api", "bad_release", "break_server", "cut_provider", "disk_full", "hang_machine", "hang_server", "heal_api", "kill_machine",
+		"kill_server", "later", "lose_leader", "lose_record", "region_down", "region_full", "region_up", "replica_lag", "revoke_token",
+		"rogue_record", "sold_out", "wrong_record", "zone_status"}
+}
+
+// known refuses a name that Inject does not know.
+func (w *World) known(fault string) error {
+	if !slices.Contains(FaultNames(), fault) {
+		return fmt.Errorf("there is no fault %q; there are %s", fault, strings.Join(FaultNames(), ", "))
+	}
+	return nil
 }
 
 // flyFault reads the arguments of a fault of Fly.io, or returns nil.
@@ -132,6 +151,15 @@ func (a *arguments) number(key string) float64 {
 		a.wrong(key, "a number")
 	}
 	return 0
+}
+
+func (a *arguments) table(key string) map[string]any {
+	v, ok := a.take(key)
+	m, isTable := v.(map[string]any)
+	if ok && !isTable {
+		a.wrong(key, "a table")
+	}
+	return m
 }
 
 func (a *arguments) flag(key string) bool {

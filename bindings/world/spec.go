@@ -21,6 +21,7 @@ type Spec struct {
 	Firewalls []FirewallSpec `toml:"firewall"`
 	Volumes   []VolumeSpec   `toml:"volume"`
 	Images    []ImageSpec    `toml:"image"`
+	Pools     []PoolSpec     `toml:"pool"`
 	Release   string         `toml:"release"` // of the application's files
 	Apps      []AppSpec      `toml:"app"`
 	Postgres  []PostgresSpec `toml:"postgres"`
@@ -29,8 +30,9 @@ type Spec struct {
 
 // ZoneSpec is a DNS zone at Cloudflare.
 type ZoneSpec struct {
-	Name    string       `toml:"name"`
-	Records []RecordSpec `toml:"record"`
+	Name      string         `toml:"name"`
+	Records   []RecordSpec   `toml:"record"`
+	Balancers []BalancerSpec `toml:"load_balancer"`
 }
 
 // RecordSpec is a DNS record. An A record says Content, or whose address it
@@ -199,7 +201,7 @@ func (s Spec) check() error {
 			}
 		}
 	}
-	return nil
+	return s.checkPools(servers)
 }
 
 func (r RecordSpec) check(servers, floating, apps map[string]bool) error {

@@ -65,6 +65,7 @@ type World struct {
 	floating    map[string]string // name -> address
 	addresses   map[string]string // server -> IPv4
 	apps        map[string]string // app -> address at Fly's edge
+	pools       map[string]string // name -> id
 	descriptor  Descriptor
 
 	mu      sync.Mutex
@@ -106,7 +107,7 @@ func Start(ctx context.Context, spec Spec, opt Options) (_ *World, err error) {
 		return nil, fmt.Errorf("start the world: %q is no name for it", opt.Name)
 	}
 	w := &World{spec: spec, opt: opt, started: opt.Clock.Now().UTC(), requests: &requestLog{}, floating: map[string]string{},
-		addresses: map[string]string{}, apps: map[string]string{}, writers: map[string]*machine.Writer{}, gateways: map[string]*gateway{},
+		addresses: map[string]string{}, apps: map[string]string{}, pools: map[string]string{}, writers: map[string]*machine.Writer{}, gateways: map[string]*gateway{},
 		stopped: make(chan struct{})}
 	defer func() {
 		if err != nil {
@@ -117,7 +118,7 @@ func Start(ctx context.Context, spec Spec, opt Options) (_ *World, err error) {
 		}
 	}()
 	for _, step := range []func(context.Context) error{w.makeFolder, w.makeProviders, w.makeMachines, w.makeZones,
-		w.serve, w.writeKnownHosts, w.announce} {
+		w.serve, w.clientEnv, w.writeKnownHosts, w.announce} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -158,7 +159,7 @@ func (w *World) makeProviders(context.Context) (err error) {
 	w.hetzner = hetznersim.New(hetznersim.Options{Metal: w.metal, Clock: w.opt.Clock, Speed: w.opt.Speed,
 		Token: w.access.hetznerToken, Seed: w.opt.Seed})
 	w.onClose(func() error { w.hetzner.Close(); return nil })
-	w.cloudflare = cloudflaresim.New(cloudflaresim.Options{Clock: w.opt.Clock, Speed: w.opt.Speed, Token: w.access.cloudflareToken})
+	w.cloudflare = cloudflaresim.New(cloudflaresim.Options{Clock: w.opt.Clock, Speed: w.opt.Speed, Token: w.access.cloudflareToken, Probe: w.probe})
 	w.gateways["hetzner"] = &gateway{provider: "hetzner", latency: hetznerLatency, next: w.hetzner.Handler(),
 		reject: rejectHetzner(w.opt.Clock.Now), revoke: w.hetzner.RevokeToken}
 	w.gateways["cloudflare"] = &gateway{provider: "cloudflare", latency: cloudflareLatency, next: w.cloudflare.Handler(),
@@ -166,6 +167,7 @@ func (w *World) makeProviders(context.Context) (err error) {
 	w.makeFlyProvider()
 	for _, g := range w.gateways {
 		g.clock, g.speed, g.requests = w.opt.Clock, w.opt.Speed, w.requests
+		g.failed = func(err error) { w.record("later_failed", map[string]any{"error": err.Error()}) }
 	}
 	return nil
 }

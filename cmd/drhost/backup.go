@@ -13,14 +13,21 @@ import (
 
 func newBackup(a *app) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "backup",
-		Short:   "Keep what a disaster would take",
-		Long:    "Backups are made, checked and restored by runbooks, with require \"backup\". What runs all the time is here.",
-		Example: "  drhost backup archive --host db.example.com",
-		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:   "backup",
+		Short: "Keep what a disaster would take",
+		Long: `Make, list, check, restore and prune backups, and tell what a disaster now would
+cost. Each verb but archive is a run like that of a runbook: journaled, held by
+drhost halt, asked about where something is destroyed, and resumed with drhost
+resume. Runbooks do the same with require "backup". Settings: [env.NAME.backup].`,
+		Example: `  drhost backup create --host db.example.com --database webhost_prod
+  drhost backup status
+  drhost backup verify --database webhost_prod --depth restore
+  drhost backup archive --host db.example.com`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newBackupArchive(a))
+	cmd.AddCommand(newBackupCreate(a), newBackupList(a), newBackupVerify(a), newBackupRestore(a), newBackupPrune(a),
+		newBackupStatus(a), newBackupContacts(a), newBackupArchive(a))
 	return cmd
 }
 

@@ -49,6 +49,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 		fmt.Fprintln(errOut, "drhost:", err)
 		return host.ExitInternal
 	}
+	h.Verbs = stdlib.Verbs()
 	a.host = h
 	root := newRoot(a)
 	root.SetArgs(args)

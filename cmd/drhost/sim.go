@@ -41,6 +41,7 @@ drhost sim fault, and recover it with drhost run --env sim. Ctrl-C ends it.`,
 				for _, line := range sim.World.Env {
 					fmt.Fprintf(w, "export %s\n", line)
 				}
+				fmt.Fprintf(w, "# HTTPS_PROXY and SSL_CERT_FILE lead clients without an endpoint option, such as flarectl, to the simulated\n# providers and nowhere else; the DNS of this world: dig @$DRHOST_DNS_HOST -p $DRHOST_DNS_PORT hobby.webhost.systems\n")
 				if _, flies := sim.World.Settings["fly"]; flies {
 					fmt.Fprint(w, "# flyctl leaves an agent running: flyctl agent stop\n# break it:   drhost sim fault lose_leader app=webhost-prod-db\n# Ctrl-C ends it\n")
 					return nil

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/secret"
@@ -106,6 +107,10 @@ func sayValue(v any) string {
 		return v
 	case float64, bool, int, int64:
 		return fmt.Sprint(v)
+	case []any:
+		if said := sentences(v); said != "" {
+			return said
+		}
 	case map[string]any:
 		if _, hidden := v[secretKey]; hidden {
 			return secret.Mark
@@ -122,6 +127,21 @@ func sayValue(v any) string {
 		text = append(text[:77], "..."...)
 	}
 	return string(text)
+}
+
+// sentences joins what the elements of a list say of themselves, in a field
+// called says; it is empty when one of them does not.
+func sentences(list []any) string {
+	var out []string
+	for _, v := range list {
+		m, _ := v.(map[string]any)
+		said, ok := m["says"].(string)
+		if !ok {
+			return ""
+		}
+		out = append(out, said)
+	}
+	return strings.Join(out, "; ")
 }
 
 // Func declares one function of a provider with client C, arguments A (a

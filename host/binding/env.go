@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/secret"
@@ -20,7 +21,12 @@ type Env struct {
 	Clock     clock.Clock
 	Secret    Resolver // resolves a credential reference such as "env:NAME"
 	Dir       string   // relative paths in settings and arguments start here
+	// Objectives are the components' targets by name, [objectives.NAME].
+	Objectives map[string]Objective
 }
+
+// Objective is what was promised of a component; zero where nothing was.
+type Objective struct{ RTO, RPO time.Duration }
 
 // Network reaches addresses. In a drill, machines carry documentation
 // addresses (203.0.113.0/24) that lead to loopback sockets.

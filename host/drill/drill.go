@@ -24,6 +24,7 @@ type Drill struct {
 	Operator  map[string]string // text of a question -> answer
 	RTO       time.Duration
 	RPO       time.Duration
+	Ends      string // how the run has to end: "done"
 	HasBefore bool // it has a setup function
 }
 
@@ -31,7 +32,10 @@ type Drill struct {
 func Parse(file string, head map[string]any) (*Drill, error) {
 	d := &Drill{File: file, Input: map[string]string{}, Operator: map[string]string{}, Speed: 1}
 	text := func(key string) string { s, _ := head[key].(string); return s }
-	d.Title, d.Every = text("title"), text("every")
+	d.Title, d.Every, d.Ends = text("title"), text("every"), text("ends")
+	if d.Ends == "" {
+		d.Ends = "done"
+	}
 	if d.Title == "" {
 		return nil, fmt.Errorf("%s: a drill needs a title", file)
 	}
@@ -105,7 +109,7 @@ type Figure struct {
 // Score judges a run by its report and by what expect found.
 func (d *Drill) Score(r *report.Run, expectation error) Verdict {
 	v := Verdict{Drill: d.Title, Run: r.ID}
-	if r.Status != "done" {
+	if r.Status != d.Ends {
 		v.Missed = append(v.Missed, fmt.Sprintf("the run ended %s: %s", r.Status, r.Message))
 	}
 	if expectation != nil {

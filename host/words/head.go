@@ -38,6 +38,7 @@ func DrillHead() []Field {
 		{Name: "fault", Kind: Function, Doc: "The disaster: function(world)."},
 		{Name: "operator", Kind: Table, Doc: "The answers to the runbook's questions, by their text."},
 		{Name: "expect", Kind: Function, Doc: "What must be true afterwards: function(world, run)."},
+		{Name: "ends", Kind: Text, Choices: []string{"done", "failed", "stopped"}, Doc: "How the run has to end; done unless set. A runbook that cannot recover has to say so."},
 		{Name: "objective", Kind: Table, Fields: objective(), Doc: "What the recovery is held against."},
 	}
 }

@@ -3,7 +3,8 @@
 
 ---@class (exact) backup.Backup
 ---@field id string Names it in backup.restore and backup.verify.
----@field database string Database it holds.
+---@field database string Database, cluster or tree that it holds.
+---@field kind string "logical" (a dump of one database), "physical" (a copy of a cluster) or "files".
 ---@field label? string What it was called when it was made.
 ---@field data_until drhost.Moment Every transaction that had committed by then is in: what comes later is lost.
 ---@field age? drhost.Duration How long ago that is; absent right after it was made.
@@ -19,8 +20,12 @@
 
 ---Arguments of backup.create.
 ---@class (exact) backup.create.args
----@field host string Name or address of the server, with :port when it is not the configured one.
----@field database string Database to back up.
+---@field kind? "logical"|"files" What is backed up: "logical" a database, "files" a folder. A whole cluster: backup.create_cluster. Default: logical.
+---@field host? string Of a database: name or address of the server, with :port when it is not the configured one. Of files: the machine that is reached by SSH, as user@host; this one when not given.
+---@field database? string Database to back up.
+---@field path? string Folder to back up, with kind = "files".
+---@field name? string What the backups of the folder are called; host and path when not given.
+---@field full? boolean Whether a folder is stored whole. Else only what differs from the last whole one is stored, whenever that is less. Default: false.
 ---@field label? string What to call it: "before the migration".
 ---@field within? drhost.Duration How long it may take. Default: 1h.
 
@@ -42,23 +47,25 @@
 ---@field cluster? string Instead: what the copies of the cluster are called that are looked for.
 ---@field label? string Only backups made under this label, such as the name of the server.
 ---@field before? drhost.Moment Only backups whose data ends before this moment, for damage that crept in earlier.
+---@field kind? "logical"|"files"|"any" Which kind the database names: a dump, a tree of files, or whatever was backed up under that name. Default: logical.
 ---@field verified? boolean Only backups that were verified or restored with success. Default: false.
 
 ---@class (exact) backup.Verification
 ---@field id string The backup.
----@field depth string "read": checksums compared, and pg_restore read the archive to its end. "sums": checksums only, because it is encrypted and there is no key here; that does not make it verified.
+---@field depth string How deep it got. "sums": checksums only, as asked or because it is encrypted and there is no key here; that does not make it verified. "read": and read to its end. "restored": and restored and compared.
 ---@field bytes integer How much was read.
 ---@field elapsed drhost.Duration How long it took.
 
 ---Arguments of backup.verify.
 ---@class (exact) backup.verify.args
 ---@field id string Backup to verify, from backup.list or backup.newest.
----@field depth? "sums"|"read"|"restored" How deep: "read" when not given. "restored" is for the copy of a cluster: a server recovers from it, in a folder of this machine that is removed afterwards.
+---@field depth? "sums"|"read"|"restore" How deep; "read" when not given. "sums" needs no key. "restore" brings it back on a server of this machine that only this user reaches, or into a folder, which is removed afterwards.
 ---@field within? drhost.Duration How long it may take. Default: 1h.
 
 ---@class (exact) backup.Restored
 ---@field database string Its name.
 ---@field data_until drhost.Moment Up to when its data reaches: what came later is lost.
+---@field table? string Name under which the one table came back that was asked for.
 ---@field rows integer Rows in all tables, as many as the backup had.
 ---@field tables table<string, integer> Rows by table.
 ---@field kept? string Name under which the replaced database still exists.
@@ -71,6 +78,7 @@
 ---@field id string Backup to restore, from backup.newest or backup.list.
 ---@field host string Server to restore on, with :port when it is not the configured one.
 ---@field database? string Name it gets; that of the backup when not given.
+---@field table? string Only this table, "customers" or "audit.log": it comes back under another name, beside the present one.
 ---@field jobs? integer How many tables and indexes are built at once. Default: 2.
 ---@field replace? boolean Whether a database that holds tables may be replaced. It is kept under another name. Default: false.
 ---@field within? drhost.Duration How long it may take. Default: 4h.
@@ -93,6 +101,26 @@
 ---@field time? drhost.Moment Restore what had committed by then, and nothing later; everything there is when not given.
 ---@field before_xid? integer Restore everything up to just before this transaction committed.
 ---@field point? string Restore everything up to this named restore point.
+---@field within? drhost.Duration How long it may take. Default: 4h.
+
+---@class (exact) backup.RestoredFiles
+---@field path string Where it is.
+---@field data_until drhost.Moment Of when it is.
+---@field entries integer Files, folders and links that were asked for.
+---@field written integer Files that differed and were written.
+---@field bytes integer Their size.
+---@field deleted integer What was removed because the backup does not have it.
+---@field torn string[] Files that changed while they were backed up: what came back may be of no one moment.
+---@field elapsed drhost.Duration How long it took.
+
+---Arguments of backup.restore_files.
+---@class (exact) backup.restore_files.args
+---@field id string Backup of files to restore, from backup.newest { kind = "files" } or backup.list.
+---@field host? string Machine that is reached by SSH, as user@host; this one when not given.
+---@field path string Folder that the tree is restored to; it is made when it is missing.
+---@field only? string Only this folder or file of the tree: "static/uploads".
+---@field replace? boolean Whether files that are there may be replaced. Default: false.
+---@field delete? boolean Whether what the backup does not have is removed. Default: false.
 ---@field within? drhost.Duration How long it may take. Default: 4h.
 
 ---@class (exact) backup.Pruned
@@ -118,27 +146,52 @@
 ---@field dry_run? boolean Only say what would go and why the others stay. Default: false.
 ---@field within? drhost.Duration How long it may take. Default: 1h.
 
+---Arguments of backup.retention.
+---@class (exact) backup.retention.args
+---@field database? string Only backups of this one; all when not given.
+---@field within? drhost.Duration How long it may take. Default: 1h.
+
 ---@class (exact) backup.Exposure
----@field database string Which one.
----@field data_until? drhost.Moment Up to when its data could come back; absent when every backup is damaged.
+---@field database string Which database, cluster or tree.
+---@field tier? string Which customers depend on it, as the settings say.
+---@field kind? string What the newest moment would be restored from: "archive" (a cluster and its log), "logical", "physical" or "files".
+---@field data_until? drhost.Moment Up to when its data could come back; absent when there is no backup, or every one is damaged.
 ---@field age? drhost.Duration How long ago that is: what a disaster now would lose.
+---@field objective? string Name of the objective that it is held against; absent when it has none.
+---@field rpo? drhost.Duration What that allows to be lost.
+---@field exceeded boolean Whether a disaster now would lose more than that.
+---@field endangered boolean Whether it would lose more than half of it: there is time to do something.
+---@field worst? drhost.Duration Without an archived log: what a disaster just before the end of the next backup loses, which is the time between backups and how long one takes.
+---@field behind integer Bytes of the write-ahead log that were not yet in the repository; 0 without an archive.
+---@field archived? drhost.Moment When the archiver of its write-ahead log last said how far it is; absent without an archive.
+---@field alarms string[] What the archiver needs somebody for: it is silent, the log has a gap.
+---@field notes string[] What to know about it: no objective, backups too far apart for it.
 ---@field backups integer How many there are.
 ---@field bytes integer Their size.
 ---@field verified? drhost.Moment When one was last verified or restored with success; absent when never.
 ---@field damaged integer How many are known to be damaged.
----@field behind integer Bytes of the write-ahead log that were not yet in the repository; 0 without an archive.
----@field archived? drhost.Moment When the archiver of its write-ahead log last said how far it is; absent without an archive.
----@field alarms string[] What the archiver needs somebody for.
 ---@field incomplete integer Attempts that left no backup, or are under way.
 
 ---Arguments of backup.status.
 ---@class (exact) backup.status.args
+---@field database? string Only this one.
+
+---@class (exact) backup.Contacts
+---@field id string The backup whose list it is.
+---@field data_until drhost.Moment Of when it is.
+---@field columns string[] Its columns, in their order.
+---@field rows table<string, string>[] One table for each customer: text by column. What is null is not there.
+
+---Arguments of backup.contacts.
+---@class (exact) backup.contacts.args
+---@field id? string Dump whose list it is; the newest one of the database that has a list when not given.
+---@field database? string Database whose customers they are.
 
 ---Backups of PostgreSQL databases in a repository, made and restored with PostgreSQL's own tools.
 ---@class backup
 local backup = {}
 
----Back up a database with pg_dump, and the server's roles without their passwords: compressed, encrypted when there are recipients, and summed. Rows are counted and content is hashed on the dump's own snapshot; what was stored is read back and compared; the manifest comes last. Whatever goes wrong before leaves no backup.
+---Back up a database with pg_dump, and the server's roles without their passwords, or a folder of files: compressed, encrypted when there are recipients, and summed. Rows are counted and content is hashed on the dump's own snapshot; of files only what differs is stored. What was stored is read back and compared; the manifest comes last. Whatever goes wrong before leaves no backup.
 ---
 ---Changes something. Raises not_found, denied, invalid, conflict, unavailable, timeout, exhausted, failed.
 ---```lua
@@ -178,17 +231,17 @@ function backup.list(args) end
 ---@return backup.Backup
 function backup.newest(args) end
 
----Check a backup without restoring it: every file's checksum, then pg_restore reads the whole archive. A damaged one raises and is left out by backup.newest from then on. The finding is noted in the repository; no backup is changed.
+---Check whether a backup would come back, at one of three depths: every file's checksum; then the archive is read to its end; then it is restored on a server of this machine that is gone afterwards, and rows, contents, sequences, constraints and pages are compared. A damaged one raises and is left out by backup.newest from then on. The finding is noted in the repository; no backup is changed.
 ---
 ---Reads only. Raises not_found, failed, invalid, timeout.
 ---```lua
----backup.verify { id = "20260228T030000Z-0a1b2c3d" }
+---backup.verify { id = "20260228T030000Z-0a1b2c3d", depth = "restore" }
 ---```
 ---@param args backup.verify.args
 ---@return backup.Verification
 function backup.verify(args) end
 
----Restore a database. The backup and the key to it are checked first; it is restored beside, its rows and content are compared with the manifest, and only then it takes its name. A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you.
+---Restore a database. The backup and the key to it are checked first; it is restored beside, its rows and content are compared with the manifest, and only then it takes its name. A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you. With `table`, one table comes back as TABLE_restored_KEY, without its indexes and constraints; nothing else is touched.
 ---
 ---Changes something. Raises not_found, denied, invalid, conflict, failed, unavailable, timeout, exhausted.
 ---```lua
@@ -208,6 +261,16 @@ function backup.restore(args) end
 ---@return backup.RestoredCluster
 function backup.restore_cluster(args) end
 
+---Restore a backup of files, or one folder of it, here or on a machine by SSH. Only files whose size or time differs are written, each under another name until it is whole and its checksum is right. A folder that holds anything else is refused unless replace = true, and the refusal says what would be lost. Repeating it completes what an interrupted one began.
+---
+---Changes something. Raises not_found, denied, invalid, conflict, failed, unavailable, timeout, exhausted.
+---```lua
+---backup.restore_files { id = "20260228T031500Z-0a1b2c3d", host = "root@203.0.113.11", path = "/var/www/webhost", replace = true }
+---```
+---@param args backup.restore_files.args
+---@return backup.RestoredFiles
+function backup.restore_files(args) end
+
 ---Delete the backups that no rule of the settings keeps (30 days, and `keep`), and the rest of attempts that were cut off. Never the last good one of a database, nor the last that was verified, nor one that is being read, nor what another one needs.
 ---
 ---Destroys something. Raises denied, invalid, conflict, unavailable, timeout, failed.
@@ -218,14 +281,34 @@ function backup.restore_cluster(args) end
 ---@return backup.Pruned
 function backup.prune(args) end
 
----For each database in the repository: up to when its data could come back now.
+---Say which backups backup.prune would delete now, and why each of the others stays. Nothing is changed.
 ---
----Reads only. Raises invalid, denied.
+---Reads only. Raises denied, invalid, unavailable, timeout.
 ---```lua
----backup.status {}
+---backup.retention { database = "webhost_prod" }
+---```
+---@param args backup.retention.args
+---@return backup.Pruned
+function backup.retention(args) end
+
+---For each database, cluster and tree in the repository or in `databases` of the settings: up to when its data could come back now, held against its objective. Where drhost backup archive runs, that is what its log reaches; where only dumps are made, the newest of them, and `worst` says what that can cost.
+---
+---Reads only. Raises invalid, denied, unavailable.
+---```lua
+---backup.status { database = "webhost_prod" }
 ---```
 ---@param args backup.status.args
 ---@return backup.Exposure[]
 function backup.status(args) end
+
+---The list of customers that was stored beside a dump, on the dump's own snapshot: it is needed exactly when their database is gone, and needs none. The settings say which query makes it. What it returns stands in the run's journal.
+---
+---Reads only. Raises not_found, denied, invalid, failed, unavailable.
+---```lua
+---backup.contacts { database = "webhost_prod" }
+---```
+---@param args backup.contacts.args
+---@return backup.Contacts
+function backup.contacts(args) end
 
 return backup

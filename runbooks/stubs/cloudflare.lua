@@ -27,12 +27,13 @@
 ---@field id string Identifier within the zone.
 ---@field zone string Name of the zone.
 ---@field name string Whole name, without a final dot.
----@field type string A, AAAA, CNAME, MX, TXT, ...
+---@field type string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ...
 ---@field content string Address, name or text that it answers with.
 ---@field ttl integer Seconds that it may be remembered; 1 means automatic, which is 300.
 ---@field proxied boolean Whether Cloudflare answers with addresses of its own and passes requests on.
 ---@field priority? integer Of MX and SRV records.
 ---@field comment? string Note kept with the record.
+---@field tags? string[] Tags kept with the record, such as team:ops.
 
 ---Arguments of cloudflare.records.
 ---@class (exact) cloudflare.records.args
@@ -44,7 +45,7 @@
 ---@field id string Identifier within the zone.
 ---@field zone string Name of the zone.
 ---@field name string Whole name, without a final dot.
----@field type string A, AAAA, CNAME, MX, TXT, ...
+---@field type string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ...
 ---@field content string Address, name or text that it answers with now.
 ---@field ttl integer Seconds that it may be remembered; 1 means automatic, which is 300.
 ---@field proxied boolean Whether Cloudflare answers with addresses of its own and passes requests on.
@@ -57,29 +58,31 @@
 ---@class (exact) cloudflare.set_record.args
 ---@field zone string Name of the zone.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, NS, ... Default: A.
+---@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
 ---@field content string Address, name or text to answer with.
 ---@field ttl? integer Seconds that it may be remembered, 60 to 86400; 1 means automatic. Kept when absent; 1 for a new record.
 ---@field proxied? boolean Whether Cloudflare shall answer with addresses of its own. Kept when absent; false for a new record.
----@field priority? integer Of MX records.
+---@field priority? integer Of MX and SRV records.
+---@field tags? string[] Tags to keep with the record, such as team:ops. Kept when absent.
 ---@field comment? string Note to keep with the record when it is created or changed.
 
 ---Arguments of cloudflare.create_record.
 ---@class (exact) cloudflare.create_record.args
 ---@field zone string Name of the zone.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, NS, ... Default: A.
+---@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
 ---@field content string Address, name or text to answer with.
 ---@field ttl? integer Seconds that it may be remembered, 60 to 86400; 1 means automatic. Default: 1.
 ---@field proxied? boolean Whether Cloudflare shall answer with addresses of its own and pass requests on. Default: false.
----@field priority? integer Of MX records.
+---@field priority? integer Of MX and SRV records.
+---@field tags? string[] Tags to keep with the record, such as team:ops.
 ---@field comment? string Note to keep with the record; the key of the call is appended.
 
 ---Arguments of cloudflare.update_record.
 ---@class (exact) cloudflare.update_record.args
 ---@field zone string Name of the zone.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, NS, ... Default: A.
+---@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
 ---@field from? string Content that it has now. The call is refused when no record has it; needed when there are several.
 ---@field content string Address, name or text to answer with.
 ---@field ttl? integer Seconds that it may be remembered, 60 to 86400; 1 means automatic. Kept when absent.
@@ -89,19 +92,19 @@
 ---@class (exact) cloudflare.Deleted
 ---@field zone string Name of the zone.
 ---@field name string Whole name, without a final dot.
----@field type string A, AAAA, CNAME, MX, TXT, ...
+---@field type string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ...
 ---@field content? string What it answered with; absent when nobody said and the answer to the deletion was lost.
 
 ---Arguments of cloudflare.delete_record.
 ---@class (exact) cloudflare.delete_record.args
 ---@field zone string Name of the zone.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type string A, AAAA, CNAME, MX, TXT, NS, ...
+---@field type string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ...
 ---@field content? string Content of the record; needed when there are several of that name and type.
 
 ---@class (exact) cloudflare.Verdict
 ---@field name string Whole name, without a final dot.
----@field type string A, AAAA, CNAME, MX, TXT, ...
+---@field type string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ...
 ---@field wanted string Content that was asked for.
 ---@field found string[] Contents of all records of that name and type.
 ---@field ok boolean Whether it is there, alone where only one may answer.
@@ -113,10 +116,184 @@
 
 ---@class (exact) cloudflare.verify_records.args.records
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, NS, ... Default: A.
+---@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
 ---@field content string Content that it should have.
 
----Cloudflare: zones and their DNS records, read, set and verified through its API.
+---Arguments of cloudflare.failover.
+---@class (exact) cloudflare.failover.args
+---@field zone string Name of the zone.
+---@field name string Name: whole, without the zone, or @ for the zone itself.
+---@field type? string A, AAAA or CNAME. Default: A.
+---@field from string Content that it has to have now. The call is refused when no record has it.
+---@field to string Content to answer with from now on.
+---@field ttl? integer Seconds that it may be remembered, 60 to 86400; 1 means automatic. Kept when absent.
+
+---@class (exact) cloudflare.Export
+---@field zone string Name of the zone.
+---@field at drhost.Moment When it was taken.
+---@field records cloudflare.Record[] Every record, with what the BIND form does not say: comments, tags, proxying.
+---@field bind string The zone as a BIND file, as Cloudflare writes it; any DNS provider can import it.
+
+---Arguments of cloudflare.export_zone.
+---@class (exact) cloudflare.export_zone.args
+---@field zone string Name of the zone.
+
+---@class (exact) cloudflare.Edit
+---@field action "create"|"change"|"delete" create, change or delete.
+---@field name string Name: whole, without the zone, or @ for the zone itself.
+---@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field content string What it shall answer with; of a deletion what it answers with now.
+---@field before? string Of a change: the content that it has now. The change is refused when no record has it; absent when the content stays.
+---@field ttl? integer Seconds that it may be remembered; 1 means automatic. Kept when absent; 1 for a new record.
+---@field proxied? boolean Whether Cloudflare shall answer with addresses of its own. Kept when absent; false for a new record.
+---@field priority? integer Of MX and SRV records.
+---@field comment? string Note to keep with the record.
+---@field tags? string[] Tags to keep with the record, such as team:ops. Kept when absent.
+---@field says? string The change as a sentence.
+
+---Arguments of cloudflare.diff_zone.
+---@class (exact) cloudflare.diff_zone.args
+---@field zone string Name of the zone.
+---@field records cloudflare.diff_zone.args.records[] The records that should be there, as a list of your own or as export_zone gives them.
+---@field complete? boolean Whether the list is the whole zone, so that whatever it lacks is rogue. Default: false.
+
+---@class (exact) cloudflare.diff_zone.args.records
+---@field id? string Not looked at: there so that what records and export_zone give can be passed on.
+---@field zone? string Not looked at either.
+---@field name string Name: whole, without the zone, or @ for the zone itself.
+---@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field content string What it should answer with.
+---@field ttl? integer Seconds that it may be remembered; 1 means automatic. Absent: any will do.
+---@field proxied? boolean Whether Cloudflare should answer with addresses of its own. Absent: either will do.
+---@field priority? integer Of MX and SRV records.
+---@field comment? string Note that should be kept with it. Absent: any will do.
+---@field tags? string[] Tags that should be kept with it. Absent: any will do.
+
+---@class (exact) cloudflare.Batch
+---@field zone string Name of the zone.
+---@field changed boolean false when all was right already and nothing was sent.
+---@field created integer Number of records that were created.
+---@field altered integer Number of records that were changed.
+---@field deleted integer Number of records that were deleted.
+---@field says string[] Each change as a sentence.
+
+---Arguments of cloudflare.batch.
+---@class (exact) cloudflare.batch.args
+---@field zone string Name of the zone.
+---@field edits cloudflare.Edit[] The changes, as diff_zone gives them or as a list of your own. None of them is made unless all can be.
+
+---Arguments of cloudflare.batch_delete.
+---@class (exact) cloudflare.batch_delete.args
+---@field zone string Name of the zone.
+---@field edits cloudflare.Edit[] The changes, as diff_zone gives them or as a list of your own. None of them is made unless all can be.
+
+---Arguments of cloudflare.restore_zone.
+---@class (exact) cloudflare.restore_zone.args
+---@field zone string Name of the zone.
+---@field records cloudflare.restore_zone.args.records[] The records as they shall be again: the records of an export.
+
+---@class (exact) cloudflare.restore_zone.args.records
+---@field id? string Not looked at: there so that what records and export_zone give can be passed on.
+---@field zone? string Not looked at either.
+---@field name string Name: whole, without the zone, or @ for the zone itself.
+---@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field content string What it should answer with.
+---@field ttl? integer Seconds that it may be remembered; 1 means automatic. Absent: any will do.
+---@field proxied? boolean Whether Cloudflare should answer with addresses of its own. Absent: either will do.
+---@field priority? integer Of MX and SRV records.
+---@field comment? string Note that should be kept with it. Absent: any will do.
+---@field tags? string[] Tags that should be kept with it. Absent: any will do.
+
+---Arguments of cloudflare.restore_zone_exactly.
+---@class (exact) cloudflare.restore_zone_exactly.args
+---@field zone string Name of the zone.
+---@field records cloudflare.restore_zone_exactly.args.records[] The records as they shall be again: the records of an export.
+
+---@class (exact) cloudflare.restore_zone_exactly.args.records
+---@field id? string Not looked at: there so that what records and export_zone give can be passed on.
+---@field zone? string Not looked at either.
+---@field name string Name: whole, without the zone, or @ for the zone itself.
+---@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field content string What it should answer with.
+---@field ttl? integer Seconds that it may be remembered; 1 means automatic. Absent: any will do.
+---@field proxied? boolean Whether Cloudflare should answer with addresses of its own. Absent: either will do.
+---@field priority? integer Of MX and SRV records.
+---@field comment? string Note that should be kept with it. Absent: any will do.
+---@field tags? string[] Tags that should be kept with it. Absent: any will do.
+
+---@class (exact) cloudflare.Pool
+---@field id string Identifier.
+---@field name string Name of the pool.
+---@field enabled boolean Whether load balancers may use it.
+---@field watched boolean Whether a monitor looks after its origins.
+---@field needs integer How many healthy origins it has to have to count as healthy.
+---@field origins cloudflare.Origin[] Its origins.
+---@field changed boolean Whether the call that gave this changed it: false when it was right already.
+
+---@class (exact) cloudflare.Origin
+---@field name string Name within the pool.
+---@field address string Address or name of the server.
+---@field enabled boolean Whether the pool may use it.
+---@field weight number Its share of the traffic, 0 to 1.
+
+---Arguments of cloudflare.pools.
+---@class (exact) cloudflare.pools.args
+---@field zone string Name of a zone of the account: pools belong to the account.
+
+---@class (exact) cloudflare.PoolHealth
+---@field name string Name of the pool.
+---@field healthy boolean Whether it is healthy from every place that looked.
+---@field places integer From how many places it was looked at.
+---@field origins cloudflare.OriginHealth[] Its origins, by address.
+
+---@class (exact) cloudflare.OriginHealth
+---@field address string Address of the origin.
+---@field healthy boolean Whether it is healthy from every place that looked.
+---@field reason? string Why it is not.
+---@field status integer HTTP status that it answered last; 0 when it did not.
+
+---Arguments of cloudflare.pool_health.
+---@class (exact) cloudflare.pool_health.args
+---@field zone string Name of a zone of the account.
+---@field pool string Name or id of the pool.
+
+---Arguments of cloudflare.set_pool_enabled.
+---@class (exact) cloudflare.set_pool_enabled.args
+---@field zone string Name of a zone of the account.
+---@field pool string Name or id of the pool.
+---@field enabled boolean Whether load balancers shall use it.
+
+---Arguments of cloudflare.set_origin_enabled.
+---@class (exact) cloudflare.set_origin_enabled.args
+---@field zone string Name of a zone of the account.
+---@field pool string Name or id of the pool.
+---@field origin string Name or address of the origin.
+---@field enabled boolean Whether the pool shall use it.
+
+---@class (exact) cloudflare.Balancer
+---@field id string Identifier.
+---@field name string Whole name that customers look up.
+---@field enabled boolean Whether it answers in place of the name's records.
+---@field proxied boolean Whether Cloudflare answers with addresses of its own and passes requests on.
+---@field pools string[] Names of its pools, the first healthy one of which serves.
+---@field fallback string Name of the pool that serves when none is healthy.
+---@field steering string How a pool is chosen: off (in order), geo, random, ...
+---@field changed boolean Whether the call that gave this changed it: false when it was right already.
+---@field before? string[] After a call that changed it: the pools that it had.
+
+---Arguments of cloudflare.load_balancers.
+---@class (exact) cloudflare.load_balancers.args
+---@field zone string Name of the zone.
+
+---Arguments of cloudflare.set_lb_pools.
+---@class (exact) cloudflare.set_lb_pools.args
+---@field zone string Name of the zone.
+---@field name string Name that customers look up: whole or without the zone.
+---@field pools string[] Names or ids of the pools, in the order in which they shall serve.
+---@field fallback? string Pool that serves when none is healthy. Kept when absent.
+---@field from? string[] Pools that it has to have now, in order; the call is refused when it has others.
+
+---Cloudflare: zones and their DNS records, read, set, exported, restored and verified through its API, and its load balancing.
 ---@class cloudflare
 local cloudflare = {}
 
@@ -209,5 +386,135 @@ function cloudflare.delete_record(args) end
 ---@param args cloudflare.verify_records.args
 ---@return cloudflare.Verdict[]
 function cloudflare.verify_records(args) end
+
+---Send the customers of a name from one place to another, only if they are sent to the first one now: two failovers at a time cannot undo each other. A record that has the new content already is left alone (changed = false).
+---
+---Changes something. Raises not_found, conflict, invalid, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.failover { zone = "webhost.systems", name = "hobby", from = "203.0.113.10", to = "203.0.113.11" }
+---```
+---@param args cloudflare.failover.args
+---@return cloudflare.Change
+function cloudflare.failover(args) end
+
+---Take a zone down before it is touched, as records and as a BIND file. Both are in the run's journal from then on; return the export from a step and restore_zone can bring it back.
+---
+---Reads only. Raises not_found, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.export_zone { zone = "webhost.systems" }
+---```
+---@param args cloudflare.export_zone.args
+---@return cloudflare.Export
+function cloudflare.export_zone(args) end
+
+---Hold a zone against the records that should be there: the changes that would make it so, in the form that batch takes. The list is empty when all is right.
+---
+---Reads only. Raises not_found, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.diff_zone { zone = "webhost.systems", records = { { name = "hobby", content = "203.0.113.11", ttl = 60 } } }
+---```
+---@param args cloudflare.diff_zone.args
+---@return cloudflare.Edit[]
+function cloudflare.diff_zone(args) end
+
+---Create and change several records in one transaction: all of it or none. What is right already is passed over; a record that is not as an edit expects it is a conflict, and nothing is sent. Deletions are refused: batch_delete takes them.
+---
+---Changes something. Raises not_found, conflict, invalid, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.batch { zone = "webhost.systems", edits = { { action = "change", name = "hobby", before = "203.0.113.10", content = "203.0.113.11" } } }
+---```
+---@param args cloudflare.batch.args
+---@return cloudflare.Batch
+function cloudflare.batch(args) end
+
+---As batch, and deletes what edits with action = "delete" name, in the same transaction: the way from an alias to an address and back.
+---
+---Destroys something. Raises not_found, conflict, invalid, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.batch_delete { zone = "webhost.systems", edits = { { action = "delete", name = "old", content = "203.0.113.66" } } }
+---```
+---@param args cloudflare.batch_delete.args
+---@return cloudflare.Batch
+function cloudflare.batch_delete(args) end
+
+---Bring the records of an export back: makes the difference and nothing else, in one transaction, and deletes nothing. diff_zone { records = ..., complete = true } shows it beforehand.
+---
+---Changes something. Raises not_found, conflict, invalid, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.restore_zone { zone = "webhost.systems", records = { { name = "hobby", content = "203.0.113.10", ttl = 60 } } }
+---```
+---@param args cloudflare.restore_zone.args
+---@return cloudflare.Batch
+function cloudflare.restore_zone(args) end
+
+---As restore_zone, and deletes every record that the export does not have.
+---
+---Destroys something. Raises not_found, conflict, invalid, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.restore_zone_exactly { zone = "webhost.systems", records = { { name = "hobby", content = "203.0.113.10", ttl = 60 } } }
+---```
+---@param args cloudflare.restore_zone_exactly.args
+---@return cloudflare.Batch
+function cloudflare.restore_zone_exactly(args) end
+
+---List the load-balancing pools of the account that a zone belongs to.
+---
+---Reads only. Raises not_found, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.pools { zone = "webhost.systems" }
+---```
+---@param args cloudflare.pools.args
+---@return cloudflare.Pool[]
+function cloudflare.pools(args) end
+
+---Ask what Cloudflare's monitors found at the origins of a pool.
+---
+---Reads only. Raises not_found, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.pool_health { zone = "webhost.systems", pool = "hobby" }
+---```
+---@param args cloudflare.pool_health.args
+---@return cloudflare.PoolHealth
+function cloudflare.pool_health(args) end
+
+---Let load balancers use a pool, or keep them from it. Everything else of the pool stays; nothing is sent when it is right already.
+---
+---Changes something. Raises not_found, conflict, invalid, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.set_pool_enabled { zone = "webhost.systems", pool = "hobby", enabled = false }
+---```
+---@param args cloudflare.set_pool_enabled.args
+---@return cloudflare.Pool
+function cloudflare.set_pool_enabled(args) end
+
+---Let a pool use one of its origins, or keep it from it. Everything else of the pool stays; nothing is sent when it is right already.
+---
+---Changes something. Raises not_found, conflict, invalid, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.set_origin_enabled { zone = "webhost.systems", pool = "hobby", origin = "hobby-1", enabled = false }
+---```
+---@param args cloudflare.set_origin_enabled.args
+---@return cloudflare.Pool
+function cloudflare.set_origin_enabled(args) end
+
+---List the load balancers of a zone with the names of their pools.
+---
+---Reads only. Raises not_found, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.load_balancers { zone = "webhost.systems" }
+---```
+---@param args cloudflare.load_balancers.args
+---@return cloudflare.Balancer[]
+function cloudflare.load_balancers(args) end
+
+---Set the pools that a load balancer sends customers to, in order, if wanted only when it still has those that are expected. Everything else of it stays; nothing is sent when it is right already.
+---
+---Changes something. Raises not_found, conflict, invalid, denied, rate_limited, unavailable, timeout.
+---```lua
+---cloudflare.set_lb_pools { zone = "webhost.systems", name = "app", pools = { "standby", "hobby" }, from = { "hobby", "standby" } }
+---```
+---@param args cloudflare.set_lb_pools.args
+---@return cloudflare.Balancer
+function cloudflare.set_lb_pools(args) end
 
 return cloudflare

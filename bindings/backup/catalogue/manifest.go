@@ -47,7 +47,9 @@ type Manifest struct {
 	Rows       map[string]int64  `json:"rows,omitempty"`       // by table, on the dump's own snapshot
 	Hashes     map[string]string `json:"hashes,omitempty"`     // of the content, by table
 	Settings   []string          `json:"settings,omitempty"`   // ALTER DATABASE ... SET, as name=value
+	Size       int64             `json:"size,omitempty"`       // of the database on its server, in bytes
 	Base       *Base             `json:"base,omitempty"`       // of a physical backup
+	Tree       *Tree             `json:"tree,omitempty"`       // of a backup of files
 	Needs      []string          `json:"needs,omitempty"`      // ids of backups that it cannot be restored without
 	Restore    []string          `json:"restore"`              // commands that restore it without drhost
 }
@@ -76,6 +78,19 @@ type Base struct {
 	SegmentSize int64     `json:"segment_size,omitempty"`
 	PlainBytes  int64     `json:"plain_bytes,omitempty"` // of the unpacked data folder, about
 	Databases   []string  `json:"databases,omitempty"`
+}
+
+// Tree is what a backup of files holds.
+type Tree struct {
+	Root     string   `json:"root"`               // the folder, as it was named
+	Base     string   `json:"base,omitempty"`     // id of the whole backup that this one differs from; none: it is whole
+	Why      string   `json:"why,omitempty"`      // why it is whole
+	Entries  int      `json:"entries"`            // files, folders and links in the tree
+	Bytes    int64    `json:"bytes"`              // of its files
+	Stored   int64    `json:"stored"`             // of the files that are stored here
+	Ignored  int      `json:"ignored,omitempty"`  // devices, pipes and sockets
+	Vanished int      `json:"vanished,omitempty"` // gone before they were read
+	Torn     []string `json:"torn,omitempty"`     // files that changed while they were read
 }
 
 // Total is the number of rows in all tables.

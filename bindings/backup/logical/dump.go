@@ -18,6 +18,7 @@ type Dump struct {
 	Host     string // as the call named it
 	Database string
 	Label    string
+	Contacts string // query for the list of customers; empty for the usual one
 	Key      string // idempotency key of the call
 }
 
@@ -70,7 +71,7 @@ func (e *Engine) dump(ctx context.Context, conn *pgx.Conn, lock *catalogue.Lock,
 	if err != nil {
 		return catalogue.Backup{}, "", err
 	}
-	if err := e.fill(ctx, tx, d.Server, with, snapshot, folder, &m); err != nil {
+	if err := e.fill(ctx, tx, d, with, snapshot, folder, &m); err != nil {
 		return catalogue.Backup{}, folder, err
 	}
 	m.Finished = e.Clock.Now().UTC()
@@ -91,49 +92,60 @@ func describe(ctx context.Context, conn *pgx.Conn, m *catalogue.Manifest) (pgx.T
 	}
 	const sql = `select now(), pg_export_snapshot(), current_setting('server_version'), current_setting('server_version_num')::int / 10000,
 		pg_encoding_to_char(encoding), datcollate, datctype,
-		coalesce((select setconfig from pg_db_role_setting where setdatabase = d.oid and setrole = 0), '{}')
+		pg_database_size(d.oid), coalesce((select setconfig from pg_db_role_setting where setdatabase = d.oid and setrole = 0), '{}')
 		from pg_database d where datname = current_database()`
 	var snapshot string
-	err = tx.QueryRow(ctx, sql).Scan(&m.Until, &snapshot, &m.Server.Version, &m.Server.Major, &m.Server.Encoding, &m.Server.Collate, &m.Server.CType, &m.Settings)
+	err = tx.QueryRow(ctx, sql).Scan(&m.Until, &snapshot, &m.Server.Version, &m.Server.Major, &m.Server.Encoding, &m.Server.Collate, &m.Server.CType, &m.Size, &m.Settings)
 	m.Until = m.Until.UTC()
 	return tx, snapshot, err
 }
 
 // fill writes the dump and the roles, and reads the tables meanwhile.
-func (e *Engine) fill(ctx context.Context, tx pgx.Tx, srv postgres.Server, with postgres.Tools, snapshot, folder string, m *catalogue.Manifest) error {
-	way, err := e.Way.Link(ctx, srv)
+func (e *Engine) fill(ctx context.Context, tx pgx.Tx, d Dump, with postgres.Tools, snapshot, folder string, m *catalogue.Manifest) error {
+	way, err := e.Way.Link(ctx, d.Server)
 	if err != nil {
 		return err
 	}
 	defer way.Close()
 	group, inner := errgroup.WithContext(ctx)
 	files := make([]artifact.Record, 2)
+	var extra []artifact.Record
 	group.Go(func() (err error) {
 		// Not compressed by pg_dump: zstd does it faster, and for all artifacts alike.
-		files[0], err = e.produce(inner, folder, DumpName, way.Child(postgres.Child{Program: with.Path("pg_dump"),
+		// A dump without indexes is smaller than its database, so this is the slow side.
+		pace := artifact.NewPace(e.Clock, "dumping "+m.Database, m.Size)
+		files[0], err = e.produce(inner, folder, DumpName, pace, way.Child(postgres.Child{Program: with.Path("pg_dump"),
 			Args: []string{"--format=custom", "--compress=0", "--snapshot=" + snapshot, "--no-password", "--lock-wait-timeout=60s", "--dbname=" + way.Parameters(m.Database)}}))
 		return err
 	})
 	group.Go(func() (err error) {
-		files[1], err = e.produce(inner, folder, GlobalsName, way.Child(postgres.Child{Program: with.Path("pg_dumpall"),
+		files[1], err = e.produce(inner, folder, GlobalsName, nil, way.Child(postgres.Child{Program: with.Path("pg_dumpall"),
 			Args: []string{"--globals-only", "--no-role-passwords", "--no-password", "--database=postgres", "--dbname=" + way.Parameters("postgres")}}))
 		return err
 	})
 	group.Go(func() (err error) {
+		var list artifact.Record
+		var stored bool
+		if list, stored, err = e.contacts(inner, tx, d.Contacts, folder); err != nil {
+			return err
+		}
+		if stored {
+			extra = append(extra, list)
+		}
 		m.Rows, m.Hashes, err = content(inner, tx)
 		return err
 	})
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	m.Files = files
+	m.Files = append(files, extra...)
 	return nil
 }
 
 // produce runs a child into an artifact.
-func (e *Engine) produce(ctx context.Context, folder, name string, k postgres.Child) (artifact.Record, error) {
+func (e *Engine) produce(ctx context.Context, folder, name string, pace *artifact.Pace, k postgres.Child) (artifact.Record, error) {
 	return artifact.Write(ctx, e.Catalogue.Store, folder, name, e.Seal, func(w io.Writer) error {
-		k.Out = w
+		k.Out = pace.Writer(ctx, w)
 		return k.Run(ctx)
 	})
 }

@@ -30,9 +30,11 @@ type Engine struct {
 	Keys       func() (artifact.Keys, error) // asked when something encrypted is read
 	Way        postgres.Way
 	Tools      func(ctx context.Context, needed int) (postgres.Tools, error)
-	Clock      clock.Clock
-	Scratch    string        // folder for what pg_restore has to read from a file; the system's when empty
-	LockWait   time.Duration // how long to wait for another one at work on the same backups
+	// ServerTools are those of a server of our own, for trial restores.
+	ServerTools func(ctx context.Context, needed int) (postgres.Tools, error)
+	Clock       clock.Clock
+	Scratch     string        // folder for what pg_restore has to read from a file; the system's when empty
+	LockWait    time.Duration // how long to wait for another one at work on the same backups
 }
 
 // keys returns the keys for a backup: none when it needs none.

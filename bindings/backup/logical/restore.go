@@ -175,11 +175,12 @@ func (w *work) admit(ctx context.Context) error {
 		return err
 	}
 	if !w.Replace {
-		if w.holds, err = w.holdsTables(ctx); err != nil {
+		lost := ""
+		if w.holds, lost, err = w.holdsTables(ctx); err != nil {
 			return err
 		}
 		if w.holds {
-			return fault.New(fault.Conflict, "database %s on %s holds tables", w.target, w.Host).
+			return fault.New(fault.Conflict, "database %s on %s holds tables%s", w.target, w.Host, lost).
 				WithHint("restore under another name with `database`, or say replace = true: the present one is kept under another name")
 		}
 	}
@@ -189,16 +190,19 @@ func (w *work) admit(ctx context.Context) error {
 	return nil
 }
 
-// holdsTables tells whether the target has anything of its own in it.
-func (w *work) holdsTables(ctx context.Context) (bool, error) {
+// holdsTables tells whether the target has anything of its own in it, and what
+// of that the backup does not have.
+func (w *work) holdsTables(ctx context.Context) (holds bool, lost string, err error) {
 	conn, err := w.engine.Way.Connect(ctx, w.Server, w.target)
 	if err != nil {
-		return false, err
+		return false, "", err
 	}
 	defer postgres.CloseQuietly(ctx, conn)
-	var holds bool
 	err = conn.QueryRow(ctx, "select exists (select 1 "+ordinary+" and c.relkind in ('r', 'p', 'm', 'v', 'S', 'f'))").Scan(&holds)
-	return holds, err
+	if holds && err == nil {
+		lost = w.loss(ctx, conn)
+	}
+	return holds, lost, err
 }
 
 // build restores beside the target and checks what came back.
@@ -226,7 +230,10 @@ func (w *work) build(ctx context.Context) error {
 	}
 	binding.Progress(ctx, "restoring %s, %d rows", w.backup.ID, w.backup.Total())
 	child := way.Child(postgres.Child{Program: w.tools.Path("pg_restore"), Args: append(args, dump.path), Files: dump.files})
-	if err := child.Run(ctx); err != nil {
+	done := w.watch(ctx)
+	err = child.Run(ctx)
+	done()
+	if err != nil {
 		return err
 	}
 	return w.inspect(ctx)

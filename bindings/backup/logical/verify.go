@@ -14,20 +14,21 @@ import (
 	"github.com/webhost-systems/drhost/host/fault"
 )
 
-// Verify checks a backup without restoring it, and tells how deep it got:
-// checksums, and then pg_restore reads the archive to its end, unless it is
-// encrypted and there is no key here. What is found is noted in the repository.
-func (e *Engine) Verify(ctx context.Context, b catalogue.Backup) (depth string, err error) {
+// Verify checks a backup as deep as asked, and tells how deep it got: checksums,
+// then pg_restore reads the archive to its end, then it is restored on a server
+// of our own. When nothing was asked it reads, unless it is encrypted and there
+// is no key here. What is found is noted in the repository.
+func (e *Engine) Verify(ctx context.Context, b catalogue.Backup, asked string) (depth string, err error) {
 	pin, held, err := e.Catalogue.Pin(ctx, b, "verification of "+b.ID)
 	if err != nil {
 		return "", err
 	}
-	depth, err = e.verify(held, b)
+	depth, err = e.verify(held, b, asked)
 	_ = pin.Release(ctx) // one that cannot be taken off runs out by itself
 	return depth, err
 }
 
-func (e *Engine) verify(ctx context.Context, b catalogue.Backup) (string, error) {
+func (e *Engine) verify(ctx context.Context, b catalogue.Backup, asked string) (string, error) {
 	if err := e.sums(ctx, b); err != nil {
 		return "", err
 	}
@@ -35,30 +36,50 @@ func (e *Engine) verify(ctx context.Context, b catalogue.Backup) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if keys.None() && b.Files[0].Encryption != "" {
+	if asked == catalogue.DepthSums || asked == "" && keys.None() && b.Files[0].Encryption != "" {
 		return catalogue.DepthSums, e.Catalogue.Praise(ctx, b, catalogue.DepthSums)
 	}
-	with, err := e.Tools(ctx, b.ToolMajor)
+	if err := e.readable(ctx, b); err != nil {
+		return "", err
+	}
+	if asked != catalogue.DepthRestored {
+		return catalogue.DepthRead, e.Catalogue.Praise(ctx, b, catalogue.DepthRead, "checksums", "archive to its end")
+	}
+	compared, err := e.try(ctx, b)
+	if errors.Is(err, errOther) {
+		e.condemn(ctx, b, fault.As(err).Message)
+	}
 	if err != nil {
 		return "", err
+	}
+	return catalogue.DepthRestored, e.Catalogue.Praise(ctx, b, catalogue.DepthRestored, compared...)
+}
+
+// readable lets pg_restore read the archive to its end.
+func (e *Engine) readable(ctx context.Context, b catalogue.Backup) error {
+	with, err := e.Tools(ctx, b.ToolMajor)
+	if err != nil {
+		return err
 	}
 	dump, err := e.open(ctx, b, DumpName)
 	if err != nil {
-		return "", err
+		return err
 	}
 	defer dump.Close()
 	// --list would pass an archive that was cut in half: only reading it all tells.
-	err = postgres.Child{Program: with.Path("pg_restore"), Args: []string{"--file=-"}, In: dump, Out: io.Discard}.Run(ctx)
+	err = postgres.Child{Program: with.Path("pg_restore"), Args: []string{"--file=-"}, In: artifact.NewPace(e.Clock, "reading "+b.ID, plainBytes(b)).Reader(ctx, dump), Out: io.Discard}.Run(ctx)
 	switch {
 	case errors.Is(err, artifact.ErrDamaged):
 		e.condemn(ctx, b, fault.As(err).Message)
 	case fault.KindOf(err) == fault.Failed:
 		e.condemn(ctx, b, "pg_restore cannot read it to its end")
 	}
-	if err != nil {
-		return "", err
-	}
-	return catalogue.DepthRead, e.Catalogue.Praise(ctx, b, catalogue.DepthRead, "checksums", "archive to its end")
+	return err
+}
+
+func plainBytes(b catalogue.Backup) int64 {
+	f, _ := b.File(DumpName)
+	return f.PlainBytes
 }
 
 // condemn notes what was found. The finding itself goes to the caller, so a
@@ -72,6 +93,7 @@ func (e *Engine) sums(ctx context.Context, b catalogue.Backup) error {
 	if len(b.Files) == 0 {
 		return fault.New(fault.Failed, "%s", b.Checks.Reason).NothingDone()
 	}
+	pace := artifact.NewPace(e.Clock, "comparing checksums of "+b.ID, b.Bytes())
 	for _, f := range b.Files {
 		err := artifact.Check(ctx, e.Catalogue.Store, b.Folder, f)
 		if errors.Is(err, artifact.ErrDamaged) {
@@ -81,6 +103,7 @@ func (e *Engine) sums(ctx context.Context, b catalogue.Backup) error {
 		if err != nil {
 			return err
 		}
+		pace.Add(ctx, f.Bytes)
 	}
 	return nil
 }
@@ -147,7 +170,7 @@ func (e *Engine) local(ctx context.Context, b catalogue.Backup, plain string) (*
 		return nil, scratch(err)
 	}
 	local := hide(out, dir)
-	source := store.NewSource(ctx, in)
+	source := store.NewSource(ctx, artifact.NewPace(e.Clock, "unpacking "+b.ID, f.PlainBytes).Reader(ctx, in))
 	if _, err := io.Copy(out, source); err != nil {
 		local.Close()
 		if source.Err == nil {

@@ -271,7 +271,7 @@ func (c *copying) progress(ctx context.Context, done int64) {
 		return
 	}
 	c.done = done
-	binding.Progress(ctx, "%s", pace("copying the cluster", done, c.base.PlainBytes, c.src.Clock.Now().Sub(c.began)))
+	binding.Progress(ctx, "%s", artifact.Rate("copying the cluster", done, c.base.PlainBytes, c.src.Clock.Now().Sub(c.began)))
 }
 
 // finish reads where the log stood at the end.

@@ -162,7 +162,7 @@ func (m *meter) Read(p []byte) (int, error) {
 	m.done += int64(n)
 	if m.done-m.told >= 64<<20 {
 		m.told = m.done
-		binding.Progress(m.ctx, "%s", pace("restoring the base backup", m.done, m.of, m.clk.Now().Sub(m.began)))
+		binding.Progress(m.ctx, "%s", artifact.Rate("restoring the base backup", m.done, m.of, m.clk.Now().Sub(m.began)))
 	}
 	return n, err
 }

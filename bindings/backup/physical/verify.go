@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"os"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -135,7 +134,7 @@ func (t *Trial) inspect(ctx context.Context, found *Found, look func(ctx context
 	}
 	for _, database := range found.Databases {
 		binding.Progress(ctx, "looking at database %s", database)
-		if err := t.amcheck(ctx, database); err != nil {
+		if err := t.Amcheck(ctx, database); err != nil {
 			return err
 		}
 		if err := t.inspectOne(ctx, database, found, look); err != nil {
@@ -143,22 +142,6 @@ func (t *Trial) inspect(ctx context.Context, found *Found, look func(ctx context
 		}
 	}
 	return nil
-}
-
-// amcheck reads every table and index of a database. The program needs an
-// extension there, which it makes; the cluster is thrown away.
-func (t *Trial) amcheck(ctx context.Context, database string) error {
-	args := []string{"--host=" + t.Socket, "--port=" + strconv.Itoa(trialPort), "--username=" + t.User, "--no-password", "--install-missing", "--jobs=2", "--database=" + database}
-	var said strings.Builder
-	err := postgres.Child{Program: t.tools.Path("pg_amcheck"), Args: args, Dir: "/", As: t.as, Out: &said, Env: []string{"PGSSLMODE=disable"}}.Run(ctx)
-	if err != nil && ctx.Err() == nil {
-		line, _, _ := strings.Cut(strings.TrimSpace(said.String()), "\n")
-		if line == "" {
-			line = fault.As(err).Message
-		}
-		return fault.New(fault.Failed, "pg_amcheck finds %s damaged: %s", database, line)
-	}
-	return err
 }
 
 const ownTables = `from pg_class c join pg_namespace n on n.oid = c.relnamespace

@@ -37,7 +37,7 @@ func (s Server) Address() string { return net.JoinHostPort(s.Host, strconv.Itoa(
 func (s Server) Parameters(database, hostaddr string, port int) string {
 	text := fmt.Sprintf("host=%s port=%d user=%s dbname=%s sslmode=%s application_name=drhost",
 		quoteParameter(s.Host), port, quoteParameter(s.User), quoteParameter(database), s.SSLMode)
-	if hostaddr != "" {
+	if hostaddr != "" && !strings.HasPrefix(s.Host, "/") { // a socket has no address
 		text += " hostaddr=" + hostaddr
 	}
 	return text

@@ -27,6 +27,7 @@ const edgePrefix, widePrefix = "198.51.100.", "198.18."
 // content, or its AAAA or CNAME content, as the name servers see it now. A
 // request to the edge is passed on to it. ok is false for any other address.
 func (s *Sim) Origin(address string) (content string, ok bool) {
+	s.probeDue()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for name, n := range s.edge {
@@ -37,7 +38,7 @@ func (s *Sim) Origin(address string) (content string, ok bool) {
 		if z == nil {
 			return "", false
 		}
-		at := z.visible(s.clock.Now()).at(name)
+		at, _ := s.recordsAt(z, z.visible(s.clock.Now()), name)
 		for _, kind := range []string{"A", "AAAA", "CNAME"} {
 			for _, r := range at {
 				if r.Type == kind && r.Proxied {
@@ -94,21 +95,22 @@ func (s *Sim) zoneOf(name string) *zone {
 
 // reply answers as an authoritative server.
 func (s *Sim) reply(q *dns.Msg) *dns.Msg {
+	s.probeDue()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := new(dns.Msg).SetReply(q)
 	asked := q.Question[0]
 	name := plainName(asked.Name)
+	var z *zone
 	zoneName, v := nameserverZone, ownVersion()
 	if name != nameserverZone && !strings.HasSuffix(name, "."+nameserverZone) {
-		z := s.zoneOf(name)
-		if z == nil || asked.Qclass != dns.ClassINET {
+		if z = s.zoneOf(name); z == nil || asked.Qclass != dns.ClassINET {
 			return m.SetRcode(q, dns.RcodeRefused)
 		}
 		zoneName, v = z.name, z.visible(s.clock.Now())
 	}
 	m.Authoritative = true
-	l := lookup{sim: s, zone: zoneName, version: v, qtype: asked.Qtype}
+	l := lookup{sim: s, held: z, zone: zoneName, version: v, qtype: asked.Qtype}
 	m.Answer, m.Rcode = l.run(name, asked.Name)
 	if l.ended {
 		m.Ns = []dns.RR{soa(zoneName, v.serial)}
@@ -184,6 +186,7 @@ func (v version) exists(name string) bool {
 // lookup is the search for one answer within a zone.
 type lookup struct {
 	sim     *Sim
+	held    *zone // nil: the zone of the name servers themselves
 	zone    string
 	version version
 	qtype   uint16
@@ -200,14 +203,17 @@ func (l *lookup) run(name, owner string) (out []dns.RR, rcode int) {
 		if name == l.zone && l.qtype == dns.TypeNS {
 			return append(out, nsRecords(l.zone)...), dns.RcodeSuccess
 		}
-		records := l.version.at(name)
+		records, balanced := l.version.at(name), false
+		if l.held != nil {
+			records, balanced = l.sim.recordsAt(l.held, l.version, name)
+		}
 		if found := l.typed(records, owner); len(found) > 0 {
 			return append(out, found...), dns.RcodeSuccess
 		}
 		alias := slices.IndexFunc(records, func(r Record) bool { return r.Type == "CNAME" && !r.Proxied })
 		if alias < 0 {
 			l.ended = true
-			if len(records) == 0 && name != l.zone && !l.version.exists(name) {
+			if len(records) == 0 && !balanced && name != l.zone && !l.version.exists(name) {
 				return out, dns.RcodeNameError
 			}
 			return out, dns.RcodeSuccess

@@ -43,7 +43,7 @@ func published(t *testing.T) *openapi3.T {
 // Where that is absent, the same calls still have to give the same statuses.
 func TestAnswersConform(t *testing.T) {
 	doc := published(t)
-	a := newAccount(t, cloudflaresim.Options{})
+	a, poolIDs, _ := balanced(t, false)
 	id := a.add(t, cloudflaresim.Record{Name: "www", Type: "A", Content: "203.0.113.10", TTL: 60, Comment: "drhost key", Tags: []string{"team:ops"}})
 	other := a.add(t, cloudflaresim.Record{Name: "shop", Type: "A", Content: "203.0.113.12", Proxied: true})
 	a.add(t, cloudflaresim.Record{Name: "alias", Type: "CNAME", Content: "www.webhost.systems"})
@@ -51,6 +51,7 @@ func TestAnswersConform(t *testing.T) {
 	a.add(t, cloudflaresim.Record{Name: "@", Type: "TXT", Content: "v=spf1 -all"})
 	a.add(t, cloudflaresim.Record{Name: "six", Type: "AAAA", Content: "2001:db8::10"})
 	zone, records, record := "/zones/{zone_id}", "/zones/{zone_id}/dns_records", "/zones/{zone_id}/dns_records/{dns_record_id}"
+	pools, pool, lbs := "/accounts/{account_id}/load_balancers/pools", "/accounts/{account_id}/load_balancers/pools/{pool_id}", "/zones/{zone_id}/load_balancers"
 	for _, c := range []struct {
 		method, template, id, body string
 		status                     int
@@ -66,9 +67,19 @@ func TestAnswersConform(t *testing.T) {
 		{http.MethodDelete, record, other, "", 200},
 		{http.MethodPost, records, "", `{"type":"A","name":"new","content":"x"}`, 400},
 		{http.MethodGet, record, other, "", 404},
+		{http.MethodGet, "/user", "", "", 200},
+		{http.MethodGet, "/accounts", "", "", 200},
+		{http.MethodGet, pools, "", "", 200},
+		{http.MethodPost, pools, "", `{"name":"new","origins":[{"name":"x","address":"203.0.113.1"}]}`, 200},
+		{http.MethodGet, pool, poolIDs[0], "", 200},
+		{http.MethodPut, pool, poolIDs[0], `{"name":"other","origins":[{"name":"x","address":"203.0.113.1"}]}`, 200},
+		{http.MethodGet, pool + "/health", poolIDs[0], "", 200},
+		{http.MethodGet, "/accounts/{account_id}/load_balancers/monitors", "", "", 200},
+		{http.MethodGet, lbs, "", "", 200},
+		{http.MethodPost, lbs, "", `{"name":"lb","default_pools":["` + poolIDs[0] + `"],"fallback_pool":"` + poolIDs[0] + `"}`, 200},
 	} {
 		path := c.template
-		for from, to := range map[string]string{"{zone_id}": a.zone.Identifier, "{dns_record_id}": c.id} {
+		for from, to := range map[string]string{"{zone_id}": a.zone.Identifier, "{dns_record_id}": c.id, "{pool_id}": c.id, "{account_id}": accountID} {
 			path = strings.ReplaceAll(path, from, to)
 		}
 		resp, body := a.raw(t, c.method, path, c.body)

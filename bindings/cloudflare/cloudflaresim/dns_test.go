@@ -92,8 +92,8 @@ func TestAuthoritativeAnswers(t *testing.T) {
 		{"gone.webhost.systems", dns.TypeA, "NXDOMAIN"},
 		{"webhost.systems", dns.TypeA, "NOERROR | webhost.systems. 60 IN A 203.0.113.10"},
 		{"webhost.systems", dns.TypeMX, "NOERROR | webhost.systems. 300 IN MX 10 mail.webhost.systems."},
-		{"webhost.systems", dns.TypeNS, "NOERROR | webhost.systems. 86400 IN NS ns1.dns-sim.example. | webhost.systems. 86400 IN NS ns2.dns-sim.example."},
-		{"ns2.dns-sim.example", dns.TypeA, "NOERROR | ns2.dns-sim.example. 86400 IN A 203.0.113.3"},
+		{"webhost.systems", dns.TypeNS, "NOERROR | webhost.systems. 86400 IN NS ada.ns.cloudflare.com. | webhost.systems. 86400 IN NS bob.ns.cloudflare.com."},
+		{"bob.ns.cloudflare.com", dns.TypeA, "NOERROR | bob.ns.cloudflare.com. 86400 IN A 203.0.113.3"},
 		{"other.example", dns.TypeA, "REFUSED"},
 	} {
 		for _, network := range []string{"udp", "tcp"} {

@@ -46,7 +46,7 @@ func (s *Sim) listZones(c *call) (answer, *problem) {
 	var found []*zone
 	name, status := c.query.Get("name"), c.query.Get("status")
 	for _, z := range s.zones {
-		if (name == "" || matches(z.name, name)) && (status == "" || status == "active") {
+		if (name == "" || matches(z.name, name)) && (status == "" || status == z.status) {
 			found = append(found, z)
 		}
 	}
@@ -77,7 +77,7 @@ const account = "01a7362d577a6c3019a474fd6f485823"
 
 func (s *Sim) wireZone(z *zone) map[string]any {
 	return map[string]any{
-		"id": z.id, "name": z.name, "status": "active", "paused": false, "type": "full", "development_mode": 0,
+		"id": z.id, "name": z.name, "status": z.status, "paused": false, "type": "full", "development_mode": 0,
 		"name_servers": Nameservers(), "original_name_servers": nil, "original_registrar": nil, "original_dnshost": nil,
 		"modified_on": z.changed, "created_on": z.created, "activated_on": z.created,
 		"meta":        map[string]any{"step": 2, "custom_certificate_quota": 0, "page_rule_quota": 3, "phishing_detected": false},
@@ -171,7 +171,7 @@ func (z *zone) export(now time.Time) string {
 	for _, rr := range nsRecords(z.name) {
 		fmt.Fprintln(&b, rr)
 	}
-	for _, kind := range []string{"A", "AAAA", "CAA", "CNAME", "MX", "NS", "SRV", "TXT"} {
+	for _, kind := range []string{"A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SRV", "TXT"} {
 		title := false
 		for _, r := range z.records {
 			rr, err := r.rr(r.Name, uint32(r.TTL))
@@ -192,6 +192,6 @@ func (z *zone) export(now time.Time) string {
 // remember that a name does not exist; figures as the vendor's servers give.
 func soa(zone string, serial uint32) *dns.SOA {
 	return &dns.SOA{Hdr: dns.RR_Header{Name: dns.Fqdn(zone), Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: 1800},
-		Ns: "ns1." + nameserverZone + ".", Mbox: "dns." + nameserverZone + ".",
+		Ns: "ada." + nameserverZone + ".", Mbox: "dns.cloudflare.com.",
 		Serial: serial, Refresh: 10000, Retry: 2400, Expire: 604800, Minttl: 1800}
 }

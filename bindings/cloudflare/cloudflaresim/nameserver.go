@@ -12,13 +12,13 @@ import (
 
 // The zones' name servers and their addresses.
 const (
-	nameserverZone = "dns-sim.example"
+	nameserverZone = "ns.cloudflare.com"
 	glue1, glue2   = "203.0.113.2", "203.0.113.3"
 )
 
 // Nameservers are the names of the servers that every zone is delegated to.
 // Their addresses are 203.0.113.2 and 203.0.113.3.
-func Nameservers() []string { return []string{"ns1." + nameserverZone, "ns2." + nameserverZone} }
+func Nameservers() []string { return []string{"ada." + nameserverZone, "bob." + nameserverZone} }
 
 // Manner is how a name server treats questions.
 type Manner int32

@@ -165,7 +165,7 @@ func (s *Sim) insert(z *zone, others []Record, r Record) (Record, *problem) {
 func (s *Sim) admitRecord(z *zone, others []Record, r Record) (Record, *problem) {
 	r.Type = strings.ToUpper(r.Type)
 	r.Name = qualify(r.Name, z.name)
-	if r.Type == "CNAME" || r.Type == "MX" || r.Type == "NS" {
+	if slices.Contains([]string{"CNAME", "MX", "NS", "PTR"}, r.Type) {
 		r.Content = plainName(r.Content)
 	}
 	if p := r.check(); p != nil {
@@ -240,6 +240,10 @@ func (r Record) checkContent() *problem {
 		if err == nil || !isName(r.Content) {
 			return &problem{400, 9010, "Content for NS record must be a hostname."}
 		}
+	case "PTR":
+		if err == nil || !isName(r.Content) {
+			return &problem{400, 9011, "Content for PTR record must be a hostname."}
+		}
 	case "TXT":
 		if r.Content == "" || len(r.Content) > 2048 {
 			return &problem{400, 9012, "Content for TXT record is invalid."}
@@ -258,7 +262,7 @@ func (r Record) checkContent() *problem {
 func (r Record) rr(name string, ttl uint32) (dns.RR, error) {
 	head := fmt.Sprintf("%s %d IN %s ", dns.Fqdn(name), ttl, r.Type)
 	switch r.Type {
-	case "CNAME", "NS":
+	case "CNAME", "NS", "PTR":
 		return dns.NewRR(head + dns.Fqdn(r.Content))
 	case "MX":
 		return dns.NewRR(head + fmt.Sprintf("%d %s", r.Priority, dns.Fqdn(r.Content)))

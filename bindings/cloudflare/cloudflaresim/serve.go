@@ -52,6 +52,7 @@ type call struct {
 	method string
 	path   []string // after root
 	query  url.Values
+	form   string // Content-Type of the body
 	body   []byte
 }
 
@@ -61,7 +62,8 @@ func (s *Sim) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 	path, ok := strings.CutPrefix(r.URL.Path, root)
-	c := &call{method: r.Method, path: strings.Split(strings.Trim(path, "/"), "/"), query: r.URL.Query()}
+	c := &call{method: r.Method, path: strings.Split(strings.Trim(path, "/"), "/"), query: r.URL.Query(),
+		form: r.Header.Get("Content-Type")}
 	if !ok {
 		c.path = nil
 	}
@@ -69,6 +71,9 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request) {
 	if c.body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, bodyLimit)); err != nil {
 		WriteError(w, http.StatusBadRequest, 9207, "Failed to parse request body.")
 		return
+	}
+	if strings.Contains(path, "load_balancers") {
+		s.probeDue()
 	}
 	status, body, text := s.respond(w.Header(), r, c)
 	if text != "" {
@@ -138,8 +143,11 @@ func (s *Sim) route(c *call) (answer, *problem) {
 		return answer{result: map[string]any{"id": strings.Repeat("ed17574386854bf7", 2), "status": "active"},
 			messages: []notice{{Code: 10000, Message: "This API Token is valid and active"}}}, nil
 	}
-	if len(c.path) == 0 || c.path[0] != "zones" {
+	if len(c.path) == 0 {
 		return answer{}, unknown
+	}
+	if c.path[0] != "zones" {
+		return s.routeAccount(c)
 	}
 	if len(c.path) == 1 {
 		if c.method != http.MethodGet {
@@ -158,10 +166,15 @@ func (s *Sim) route(c *call) (answer, *problem) {
 		}
 		return answer{result: s.wireZone(z)}, nil
 	}
-	if c.path[2] != "dns_records" {
-		return answer{}, unknown
+	switch c.path[2] {
+	case "dns_records":
+		return s.routeRecords(z, c, c.path[3:])
+	case "load_balancers":
+		if len(c.path) < 5 {
+			return s.serveShelf(s.balancing.of(z), c, c.path[3:])
+		}
 	}
-	return s.routeRecords(z, c, c.path[3:])
+	return answer{}, unknown
 }
 
 func (s *Sim) routeRecords(z *zone, c *call, rest []string) (answer, *problem) {
@@ -170,6 +183,8 @@ func (s *Sim) routeRecords(z *zone, c *call, rest []string) (answer, *problem) {
 		return listRecords(z, c)
 	case len(rest) == 0 && c.method == http.MethodPost:
 		return s.change(z, c, func(t *turn) (any, *problem) { return t.post(c.body) })
+	case len(rest) == 1 && rest[0] == "import" && c.method == http.MethodPost:
+		return s.importRecords(z, c)
 	case len(rest) != 1:
 		return answer{}, &problem{404, 7000, "No route for that URI"}
 	case rest[0] == "batch" && c.method == http.MethodPost:

@@ -12,9 +12,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
 	"sort"
-	"strings"
 	"sync"
 	"time"
 
@@ -32,6 +30,9 @@ type Options struct {
 	// RateLimit is the number of requests allowed in five minutes. 0 is the
 	// vendor's 1200; below 0 there is no limit.
 	RateLimit int
+	// Probe is how monitors look at the origins of pools; nil: every origin
+	// is healthy.
+	Probe Probe
 }
 
 // propagation is the default of Options.Propagation: the vendor promises a few
@@ -43,20 +44,25 @@ type Sim struct {
 	clock       clock.Clock
 	speed       float64
 	propagation time.Duration
+	probe       Probe
+	probing     sync.Mutex // held while monitors look around
 
-	mu      sync.Mutex // guards everything below
-	token   string
-	revoked bool
-	limit   limiter
-	zones   map[string]*zone // by id
-	edge    map[string]int   // proxied name -> number of its anycast address
-	lastID  int
-	lastRay int
+	mu        sync.Mutex // guards everything below
+	token     string
+	revoked   bool
+	limit     limiter
+	zones     map[string]*zone // by id
+	edge      map[string]int   // proxied name -> number of its anycast address
+	balancing *balancing
+	verdicts  map[string]verdict // by monitor and origin
+	lastID    int
+	lastRay   int
 }
 
 // zone is what the API holds and what the name servers have heard of it.
 type zone struct {
 	id, name string
+	status   string // active, unless it was said otherwise
 	created  time.Time
 	changed  time.Time
 	records  []Record
@@ -85,7 +91,8 @@ func New(o Options) *Sim {
 	return &Sim{clock: o.Clock, speed: o.Speed, token: o.Token,
 		propagation: time.Duration(float64(max(o.Propagation, 0)) / o.Speed),
 		limit:       newLimiter(o.RateLimit, o.Speed),
-		zones:       map[string]*zone{}, edge: map[string]int{}}
+		zones:       map[string]*zone{}, edge: map[string]int{},
+		probe: o.Probe, balancing: newBalancing(), verdicts: map[string]verdict{}}
 }
 
 // AddZone adds an active zone and returns its id; a zone that exists already
@@ -98,7 +105,7 @@ func (s *Sim) AddZone(name string) string {
 		return z.id
 	}
 	now := s.clock.Now().UTC()
-	z := &zone{id: s.newID("zone"), name: name, created: now, changed: now, serial: 2_300_000_001}
+	z := &zone{id: s.newID("zone"), name: name, status: "active", created: now, changed: now, serial: 2_300_000_001}
 	z.versions = []version{{visible: now, serial: z.serial}}
 	s.zones[z.id] = z
 	return z.id
@@ -120,52 +127,6 @@ func (s *Sim) AddRecord(zone string, r Record) (string, error) {
 	}
 	s.publish(z, append(clip(z.records), made), 0)
 	return made.ID, nil
-}
-
-// SetContent gives every record of that name and type another content, as if
-// somebody had changed it by hand a while ago: the name servers have it at
-// once, and caches keep the old one for the rest of its TTL.
-func (s *Sim) SetContent(zone, name, recordType, content string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	z := s.zoneByName(plainName(zone))
-	if z == nil {
-		return fmt.Errorf("set %s: there is no zone %s", name, zone)
-	}
-	next, found := clip(z.records), 0
-	for i, r := range next {
-		if r.Name != qualify(name, z.name) || !strings.EqualFold(r.Type, recordType) {
-			continue
-		}
-		r.Content, r.ModifiedOn = content, s.clock.Now().UTC()
-		if p := r.check(); p != nil {
-			return fmt.Errorf("set %s: %w", name, p)
-		}
-		next[i], found = r, found+1
-	}
-	if found == 0 {
-		return fmt.Errorf("set %s: there is no %s record of that name", name, recordType)
-	}
-	s.publish(z, next, 0)
-	return nil
-}
-
-// RemoveRecord takes the records of a name and type out of a zone, at once.
-func (s *Sim) RemoveRecord(zone, name, recordType string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	z := s.zoneByName(plainName(zone))
-	if z == nil {
-		return fmt.Errorf("remove %s: there is no zone %s", name, zone)
-	}
-	next := slices.DeleteFunc(slices.Clone(z.records), func(r Record) bool {
-		return r.Name == qualify(name, z.name) && strings.EqualFold(r.Type, recordType)
-	})
-	if len(next) == len(z.records) {
-		return fmt.Errorf("remove %s: there is no %s record of that name", name, recordType)
-	}
-	s.publish(z, next, 0)
-	return nil
 }
 
 // Records returns what the API holds for a zone, sorted by name and type; nil

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/pkg/sftp"
@@ -84,7 +85,7 @@ func (s *Store) fault(err error, op string) error {
 	case errors.Is(err, fs.ErrNotExist):
 		err = errors.Join(store.ErrNotFound, err)
 	case errors.As(err, &status) && status.FxCode() == sftp.ErrSSHFxFailure:
-		if at, asked := s.client.StatVFS(s.root); asked == nil && at.Bavail*at.Frsize < 1<<20 {
+		if at, asked := s.client.StatVFS(s.root); full(err) || asked == nil && at.Bavail*at.Frsize < 1<<20 {
 			err = errors.Join(store.ErrFull, err)
 		}
 	case errors.Is(err, sftp.ErrSSHFxConnectionLost), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
@@ -266,4 +267,11 @@ func (s *Store) Stat(_ context.Context, name string) (store.Info, error) {
 		return store.Info{}, s.fault(s.missing(err, name), op)
 	}
 	return store.Info{Name: name, Bytes: info.Size(), Modified: info.ModTime()}, nil
+}
+
+// full tells whether a server's own words speak of a full disk. SFTP has no
+// code for it, and once the piece was removed there is room again.
+func full(err error) bool {
+	text := strings.ToLower(err.Error())
+	return strings.Contains(text, "no space left") || strings.Contains(text, "quota exceeded")
 }
