@@ -220,7 +220,9 @@ func (s *Sim) createMachine(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	s.note(m, "launch", created, "user", nil)
-	if !in.SkipLaunch {
+	if in.SkipLaunch {
+		s.turn(m, s.pause(s.latency.Create), s.move(m, stopped))
+	} else {
 		s.launch(m, s.latency.Create)
 	}
 	nonce := s.leaseWith(m, in.LeaseTTL)

@@ -167,9 +167,6 @@ func TestMachineIsMadeAndDestroyed(t *testing.T) {
 	if made["state"] != "created" {
 		t.Errorf("a new machine is %v", made["state"])
 	}
-	if got := b.want(412, "POST", one+"/start", nil); got["error"] != "failed_precondition: unable to start machine from current state: 'created'" {
-		t.Errorf("start of a created machine: %v", got)
-	}
 	b.wait(one, "started")
 	if p, runs := b.metal.Running(word(made, "id")); !runs || p.Env["DATABASE_URL"] != "postgres://old" || p.Region != "fra" {
 		t.Errorf("on the metal: %v %+v", runs, p)
@@ -184,6 +181,25 @@ func TestMachineIsMadeAndDestroyed(t *testing.T) {
 	if _, listed := b.ask("GET", "/v1/apps/web/machines", nil); strings.Contains(string(listed), word(made, "id")) {
 		t.Error("a destroyed machine is listed")
 	}
+}
+
+func TestAMachineThatIsBeingMadeCannotStart(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(o *Options) { o.Clock, o.Speed = clock.System{}, 1 })
+	made := b.want(200, "POST", "/v1/apps/web/machines", obj{"config": config(image)})
+	got := b.want(412, "POST", "/v1/apps/web/machines/"+word(made, "id")+"/start", nil)
+	if got["error"] != "failed_precondition: unable to start machine from current state: 'created'" {
+		t.Errorf("start of a created machine: %v", got)
+	}
+}
+
+func TestAMachineThatIsNotLaunchedStops(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	one := "/v1/apps/web/machines/" + word(b.want(200, "POST", "/v1/apps/web/machines", obj{"config": config(image), "skip_launch": true}), "id")
+	b.wait(one, "stopped")
+	b.want(200, "POST", one+"/start", nil)
+	b.wait(one, "started")
 }
 
 func TestUpdateMakesAVersion(t *testing.T) {

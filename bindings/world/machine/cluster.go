@@ -32,8 +32,9 @@ type cluster struct {
 const socketName = ".s.PGSQL.5432"
 
 // startCluster starts the server and returns at once; it accepts connections
-// a little later, after its own recovery.
-func startCluster(k *keeper, p *postgres, data, socket string, log *os.File) (*cluster, error) {
+// a little later, after its own recovery. up is what it follows if it is a
+// standby, or nil.
+func startCluster(k *keeper, p *postgres, data, socket string, up *upstream, log *os.File) (*cluster, error) {
 	// A lock file left by a machine whose power was cut names a process that
 	// is gone; its number may by now belong to somebody else.
 	if err := os.Remove(filepath.Join(data, "postmaster.pid")); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -45,7 +46,12 @@ func startCluster(k *keeper, p *postgres, data, socket string, log *os.File) (*c
 	if err := confine(socket); err != nil {
 		return nil, err
 	}
-	cmd := p.command("postgres", nil, append([]string{"-D", data, "-k", socket}, confined(p.version, socket)...)...)
+	var env []string
+	folder := ""
+	if up != nil {
+		env, folder = []string{"PGPASSWORD=" + up.password, "PGAPPNAME=" + up.name}, up.dir
+	}
+	cmd := p.command("postgres", env, append([]string{"-D", data, "-k", socket}, confined(p.version, socket, folder)...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	// SIGQUIT is PostgreSQL's "stop at once and take your children along".
 	if err := k.start(cmd, syscall.SIGQUIT); err != nil {

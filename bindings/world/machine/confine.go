@@ -22,14 +22,15 @@ const (
 )
 
 // confined are the settings by which a server would run programs, load code,
-// or write and listen elsewhere.
-func confined(version, outside string) []string {
+// or write, listen and follow elsewhere. upstream is the folder of the socket
+// that it may follow as a standby; "" for none.
+func confined(version, outside, upstream string) []string {
 	set := []string{
 		"hba_file=" + filepath.Join(outside, "pg_hba.conf"), "ident_file=" + filepath.Join(outside, "pg_ident.conf"),
 		"restore_command=false", "archive_cleanup_command=", "recovery_end_command=", "archive_mode=off", "archive_command=",
 		"shared_preload_libraries=", "session_preload_libraries=", "local_preload_libraries=", "dynamic_library_path=$libdir", "jit=off", "jit_provider=llvmjit",
 		"ssl=off", "ssl_passphrase_command=", "listen_addresses=", "external_pid_file=" + filepath.Join(outside, "pid"), "logging_collector=off", "log_destination=stderr",
-		"primary_conninfo=", "port=5432", "unix_socket_permissions=0777",
+		"primary_conninfo=" + follows(upstream), "port=5432", "unix_socket_permissions=0777",
 	}
 	if major, err := strconv.Atoi(version); err == nil && major >= 15 {
 		set = append(set, "archive_library=")
@@ -39,6 +40,15 @@ func confined(version, outside string) []string {
 		args = append(args, "-c", s)
 	}
 	return args
+}
+
+// follows is how a standby reaches what it follows. The password is in the
+// server's environment, where a list of processes does not show it.
+func follows(upstream string) string {
+	if upstream == "" {
+		return ""
+	}
+	return "host=" + upstream + " port=5432 user=postgres"
 }
 
 // confine writes the rules about logins beside the socket.

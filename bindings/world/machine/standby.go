@@ -19,12 +19,13 @@ import (
 // is re-pointed without a word to PostgreSQL, and what lies between two
 // machines can be cut.
 type upstream struct {
-	dir  string
-	mu   sync.Mutex
-	dial func(context.Context) (net.Conn, error)
-	ln   net.Listener
-	open map[net.Conn]struct{}
-	held bool
+	dir            string
+	name, password string // with which the standby logs in
+	mu             sync.Mutex
+	dial           func(context.Context) (net.Conn, error)
+	ln             net.Listener
+	open           map[net.Conn]struct{}
+	held           bool
 }
 
 // standbySignal is the file that makes a cluster a standby; promotion
@@ -49,7 +50,7 @@ func (m *Machine) listenUpstream() error {
 	if err := errors.Join(os.Chmod(dir, 0o711), os.Chmod(filepath.Join(dir, socketName), 0o777)); err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	m.up = &upstream{dir: dir, ln: ln, open: map[net.Conn]struct{}{}}
+	m.up = &upstream{dir: dir, name: m.spec.Name, password: m.rack.opt.Password, ln: ln, open: map[net.Conn]struct{}{}}
 	go m.up.serve()
 	return nil
 }
@@ -130,6 +131,10 @@ func (m *Machine) Follow(dial func(context.Context) (net.Conn, error)) error {
 	m.up.point(dial)
 	return nil
 }
+
+// follows is what the machine follows, or has followed; nil for none. While
+// the guest begins m.mu is held, and up does not change.
+func (m *Machine) follows() *upstream { return m.up }
 
 // HoldStream stops, or lets on again, what the standby receives.
 func (m *Machine) HoldStream(held bool) {
@@ -250,12 +255,10 @@ func (m *Machine) ask(ctx context.Context, do func(*pgx.Conn) error) error {
 }
 
 // Settings replaces what ALTER SYSTEM would have set, and makes the cluster,
-// when it runs, take note. The connection to what a standby follows is among
-// them by itself.
+// when it runs, take note.
 func (m *Machine) Settings(set map[string]string) error {
 	text := "# The world's own settings.\nwal_keep_size = '128MB'\n" // in place of slots: who was away for a while can go on
-	if m.up != nil {
-		text += fmt.Sprintf("primary_conninfo = 'host=%s port=5432 user=postgres password=%s application_name=%s'\n", m.up.dir, m.rack.opt.Password, m.spec.Name)
+	if m.follows() != nil {
 		text += "wal_retrieve_retry_interval = '200ms'\nwal_receiver_timeout = '10s'\nwal_receiver_status_interval = '1s'\n"
 	}
 	for name, value := range set {

@@ -75,7 +75,7 @@ func postgresqlUnit(g *guest) *unit {
 			return err
 		}
 		defer log.Close()
-		c, err := startCluster(g.m.rack.keeper, g.m.pg, g.m.dataDir(), g.m.socket, log)
+		c, err := startCluster(g.m.rack.keeper, g.m.pg, g.m.dataDir(), g.m.socket, g.m.follows(), log)
 		if err != nil {
 			return err
 		}
