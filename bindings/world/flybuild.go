@@ -199,8 +199,9 @@ func webDefinition(a AppSpec) map[string]any {
 		"http_service": map[string]any{"internal_port": 8080, "force_https": false, "auto_start_machines": true, "min_machines_running": 1, "checks": []any{check}}}
 }
 
-// letCustomersWrite starts the customers of an app, who write into whatever
-// database its machines use at the moment.
+// letCustomersWrite makes the customers of an app, who write into whatever
+// database its machines use at the moment. They begin when the world's names
+// are there.
 func (w *World) letCustomersWrite(app, database string) {
 	writer := machine.NewWriter(func(ctx context.Context) (*pgx.Conn, error) { return w.metalFly.connectThrough(ctx, app) }, w.opt.Clock, w.opt.WriteEvery)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -208,7 +209,15 @@ func (w *World) letCustomersWrite(app, database string) {
 	w.mu.Lock()
 	w.writers[app], w.writers[database] = writer, writer
 	w.mu.Unlock()
-	go writer.Run(ctx)
+	w.begin = append(w.begin, func() { go writer.Run(ctx) })
+}
+
+// beginWriting lets the customers of Fly's apps begin.
+func (w *World) beginWriting(context.Context) error {
+	for _, begin := range w.begin {
+		begin()
+	}
+	return nil
 }
 
 // connectThrough connects as the application on one of an app's healthy
