@@ -32,6 +32,11 @@ func (w *World) makeFlyProvider() {
 		return
 	}
 	w.metalFly = newFlyMetal(w)
+	for _, p := range w.spec.Postgres {
+		if p.ReplicaOf != "" {
+			w.metalFly.follows[p.Name] = p.ReplicaOf // never changes again, so that nobody needs the lock
+		}
+	}
 	w.fly = flysim.New(flysim.Options{Metal: w.metalFly, Clock: w.opt.Clock, Speed: w.opt.Speed, Token: w.access.flyToken, Seed: w.opt.Seed})
 	w.onClose(func() error { w.fly.Close(); return nil })
 	w.gateways["fly"] = &gateway{provider: "fly", latency: flyLatency, next: w.fly.Handler(), reject: rejectFly, revoke: w.fly.RevokeToken}
@@ -85,9 +90,6 @@ func (w *World) makePostgres(ctx context.Context, p PostgresSpec) error {
 	if _, err := w.fly.AddApp(flysim.AppSpec{Name: p.Name, Postgres: true, Images: []string{flexImage}, Region: p.Machines[0],
 		Secrets: map[string]string{archiveSecret: archive, "OPERATOR_PASSWORD": w.access.password}}); err != nil {
 		return err
-	}
-	if p.ReplicaOf != "" {
-		w.metalFly.follows[p.Name] = p.ReplicaOf
 	}
 	var prints []flysim.Blueprint
 	for i, region := range p.Machines {
