@@ -32,6 +32,11 @@ func (w *World) makeFlyProvider() {
 		return
 	}
 	w.metalFly = newFlyMetal(w)
+	for _, p := range w.spec.Postgres {
+		if p.ReplicaOf != "" {
+			w.metalFly.follows[p.Name] = p.ReplicaOf // never changes again, so that nobody needs the lock
+		}
+	}
 	w.fly = flysim.New(flysim.Options{Metal: w.metalFly, Clock: w.opt.Clock, Speed: w.opt.Speed, Token: w.access.flyToken, Seed: w.opt.Seed})
 	w.onClose(func() error { w.fly.Close(); return nil })
 	w.gateways["fly"] = &gateway{provider: "fly", latency: flyLatency, next: w.fly.Handler(), reject: rejectFly, revoke: w.fly.RevokeToken}
@@ -85,9 +90,6 @@ func (w *World) makePostgres(ctx context.Context, p PostgresSpec) error {
 	if _, err := w.fly.AddApp(flysim.AppSpec{Name: p.Name, Postgres: true, Images: []string{flexImage}, Region: p.Machines[0],
 		Secrets: map[string]string{archiveSecret: archive, "OPERATOR_PASSWORD": w.access.password}}); err != nil {
 		return err
-	}
-	if p.ReplicaOf != "" {
-		w.metalFly.follows[p.Name] = p.ReplicaOf
 	}
 	var prints []flysim.Blueprint
 	for i, region := range p.Machines {
@@ -199,8 +201,9 @@ func webDefinition(a AppSpec) map[string]any {
 		"http_service": map[string]any{"internal_port": 8080, "force_https": false, "auto_start_machines": true, "min_machines_running": 1, "checks": []any{check}}}
 }
 
-// letCustomersWrite starts the customers of an app, who write into whatever
-// database its machines use at the moment.
+// letCustomersWrite makes the customers of an app, who write into whatever
+// database its machines use at the moment. They begin when the world's names
+// are there.
 func (w *World) letCustomersWrite(app, database string) {
 	writer := machine.NewWriter(func(ctx context.Context) (*pgx.Conn, error) { return w.metalFly.connectThrough(ctx, app) }, w.opt.Clock, w.opt.WriteEvery)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -208,7 +211,15 @@ func (w *World) letCustomersWrite(app, database string) {
 	w.mu.Lock()
 	w.writers[app], w.writers[database] = writer, writer
 	w.mu.Unlock()
-	go writer.Run(ctx)
+	w.begin = append(w.begin, func() { go writer.Run(ctx) })
+}
+
+// beginWriting lets the customers of Fly's apps begin.
+func (w *World) beginWriting(context.Context) error {
+	for _, begin := range w.begin {
+		begin()
+	}
+	return nil
 }
 
 // connectThrough connects as the application on one of an app's healthy

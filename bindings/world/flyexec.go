@@ -177,7 +177,7 @@ func (f *flyMetal) fence(n *node) {
 	f.mu.Lock()
 	n.zombie = true
 	f.mu.Unlock()
-	_ = n.m.Settings(n.settings()) // a machine that does not run gets them when it starts
+	_ = n.m.Settings(f.settings(n)) // a machine that does not run gets them when it starts
 	f.world.fly.Log(n.b.ID, "error", "monitor | zombie primary detected: fenced, read-only")
 }
 
@@ -215,7 +215,9 @@ func (f *flyMetal) switchover(ctx context.Context, n *node, dry, siblings bool) 
 	if err := f.join(ctx, old, n); err != nil {
 		return refused(switchFail, "ERROR: the old primary could not rejoin: %v", err)
 	}
+	f.mu.Lock()
 	old.zombie = false
+	f.mu.Unlock()
 	if err := old.m.BootAtOnce(); err != nil {
 		return refused(switchFail, "ERROR: the old primary could not start: %v", err)
 	}

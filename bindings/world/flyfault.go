@@ -201,7 +201,7 @@ func (w *World) DiskFull(app string) error {
 	w.metalFly.mu.Lock()
 	n.full = true
 	w.metalFly.mu.Unlock()
-	if err := n.m.Settings(n.settings()); err != nil {
+	if err := n.m.Settings(w.metalFly.settings(n)); err != nil {
 		return fmt.Errorf("disk_full: %w", err)
 	}
 	w.fly.Log(n.b.ID, "error", "monitor | disk usage is above 90%: the cluster is read-only now")

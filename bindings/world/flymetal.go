@@ -77,7 +77,7 @@ func (f *flyMetal) Start(ctx context.Context, b flysim.Blueprint) error {
 		return err
 	}
 	f.mu.Lock()
-	n.started = true
+	n.started = true // only this machine's own work, one after the other, reads it
 	f.running[b.ID] = n
 	f.mu.Unlock()
 	if err := n.m.BootAtOnce(); err != nil {
@@ -128,11 +128,13 @@ func (f *flyMetal) prepare(ctx context.Context, n *node) error {
 		// A primary that another one has replaced is fenced, and when it
 		// starts once more it joins: repmgr's node rejoin, with a new copy in
 		// place of pg_rewind.
-		if n.zombie {
-			n.zombie = false
+		f.mu.Lock()
+		fenced := n.zombie
+		n.zombie = !fenced
+		f.mu.Unlock()
+		if fenced {
 			return f.join(ctx, n, leader)
 		}
-		n.zombie = true
 	}
 	if n.m.Standby() {
 		if err := n.m.Follow(f.dialUpstream(n)); err != nil {
@@ -140,7 +142,7 @@ func (f *flyMetal) prepare(ctx context.Context, n *node) error {
 		}
 		n.m.HoldStream(false)
 	}
-	return n.m.Settings(n.settings())
+	return n.m.Settings(f.settings(n))
 }
 
 // prepareFirst decides for a volume that no machine has started on: it joins
@@ -181,11 +183,13 @@ func (f *flyMetal) join(ctx context.Context, n, leader *node) error {
 	if err := n.m.Clone(ctx); err != nil {
 		return err
 	}
-	return n.m.Settings(n.settings())
+	return n.m.Settings(f.settings(n))
 }
 
 // settings of the cluster that its fate brings with it.
-func (n *node) settings() map[string]string {
+func (f *flyMetal) settings(n *node) map[string]string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	set := map[string]string{}
 	if n.zombie || n.full {
 		set["default_transaction_read_only"] = "on"
@@ -215,9 +219,13 @@ func (f *flyMetal) dialUpstream(n *node) func(context.Context) (net.Conn, error)
 // several, the one promoted last.
 func (f *flyMetal) leader(app string) *node {
 	var best *node
+	last := -1
 	for _, n := range f.of(app) {
-		if !n.zombie && !n.m.Standby() && n.m.State() == machine.Up && (best == nil || n.promoted > best.promoted) {
-			best = n
+		f.mu.Lock()
+		zombie, promoted := n.zombie, n.promoted
+		f.mu.Unlock()
+		if !zombie && promoted > last && !n.m.Standby() && n.m.State() == machine.Up {
+			best, last = n, promoted
 		}
 	}
 	return best
@@ -328,7 +336,7 @@ func (f *flyMetal) Grow(volume string, _ int) {
 		f.mu.Lock()
 		n.full = false
 		f.mu.Unlock()
-		_ = n.m.Settings(n.settings()) // without effect on a machine that is off: it gets them when it starts
+		_ = n.m.Settings(f.settings(n)) // without effect on a machine that is off: it gets them when it starts
 	}
 }
 

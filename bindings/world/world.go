@@ -59,6 +59,7 @@ type World struct {
 	fly         *flysim.Sim // nil in a world without Fly.io
 	metalFly    *flyMetal
 	edge        *edge
+	begin       []func()            // lets customers write, once there are names
 	gateways    map[string]*gateway // by provider
 	requests    *requestLog
 	nameservers map[string]string // documentation address -> loopback host:port
@@ -117,7 +118,7 @@ func Start(ctx context.Context, spec Spec, opt Options) (_ *World, err error) {
 			}
 		}
 	}()
-	for _, step := range []func(context.Context) error{w.makeFolder, w.makeProviders, w.makeMachines, w.makeZones,
+	for _, step := range []func(context.Context) error{w.makeFolder, w.makeProviders, w.makeMachines, w.makeZones, w.beginWriting,
 		w.serve, w.clientEnv, w.writeKnownHosts, w.announce} {
 		if err := step(ctx); err != nil {
 			return nil, err

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -42,7 +43,7 @@ type Machine struct {
 	guest   *guest // the life since the last power-on; nil when off or broken
 	first   bool   // user data has not run yet
 	writer  *Writer
-	up      *upstream // of a machine that follows, or has followed, another
+	up      atomic.Pointer[upstream] // of a machine that follows, or has followed, another
 }
 
 func newMachine(r *Rack, s Spec, dir, socket string) (*Machine, error) {
@@ -187,9 +188,9 @@ func (m *Machine) whileStill(do func() error) error {
 
 func (m *Machine) remove() error {
 	_ = m.disk.close()
-	if m.up != nil {
-		m.up.close()
-		if err := os.RemoveAll(m.up.dir); err != nil {
+	if u := m.follows(); u != nil {
+		u.close()
+		if err := os.RemoveAll(u.dir); err != nil {
 			return err
 		}
 	}

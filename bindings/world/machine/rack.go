@@ -185,8 +185,8 @@ func (r *Rack) Close() error {
 	for _, m := range machines {
 		wg.Go(func() {
 			m.Cut()
-			if m.up != nil {
-				m.up.close()
+			if u := m.follows(); u != nil {
+				u.close()
 			}
 			_ = m.disk.close()
 		})

@@ -34,9 +34,7 @@ const standbySignal = "standby.signal"
 
 // listenUpstream opens the socket, once for a machine's life.
 func (m *Machine) listenUpstream() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.up != nil {
+	if m.follows() != nil {
 		return nil
 	}
 	dir := m.socket + "u"
@@ -50,8 +48,9 @@ func (m *Machine) listenUpstream() error {
 	if err := errors.Join(os.Chmod(dir, 0o711), os.Chmod(filepath.Join(dir, socketName), 0o777)); err != nil {
 		return errors.Join(err, ln.Close())
 	}
-	m.up = &upstream{dir: dir, name: m.spec.Name, password: m.rack.opt.Password, ln: ln, open: map[net.Conn]struct{}{}}
-	go m.up.serve()
+	u := &upstream{dir: dir, name: m.spec.Name, password: m.rack.opt.Password, ln: ln, open: map[net.Conn]struct{}{}}
+	m.up.Store(u)
+	go u.serve()
 	return nil
 }
 
@@ -128,20 +127,16 @@ func (m *Machine) Follow(dial func(context.Context) (net.Conn, error)) error {
 	if err := m.listenUpstream(); err != nil {
 		return fmt.Errorf("follow: %w", err)
 	}
-	m.up.point(dial)
+	m.follows().point(dial)
 	return nil
 }
 
-// follows is what the machine follows, or has followed; nil for none. While
-// the guest begins m.mu is held, and up does not change.
-func (m *Machine) follows() *upstream { return m.up }
+// follows is what the machine follows, or has followed; nil for none.
+func (m *Machine) follows() *upstream { return m.up.Load() }
 
 // HoldStream stops, or lets on again, what the standby receives.
 func (m *Machine) HoldStream(held bool) {
-	m.mu.Lock()
-	u := m.up
-	m.mu.Unlock()
-	if u != nil {
+	if u := m.follows(); u != nil {
 		u.hold(held)
 	}
 }
@@ -152,7 +147,7 @@ func (m *Machine) Clone(ctx context.Context) error {
 	if err := m.emptyData(); err != nil {
 		return fmt.Errorf("clone %s: %w", m.spec.Name, err)
 	}
-	if err := m.baseBackup(ctx, m.up.dir, m.dataDir()); err != nil {
+	if err := m.baseBackup(ctx, m.follows().dir, m.dataDir()); err != nil {
 		return fmt.Errorf("clone %s: %w", m.spec.Name, err)
 	}
 	return m.makeStandby()
