@@ -170,26 +170,48 @@ func (h *Host) tree(w io.Writer, r *report.Run, style report.Style) error {
 // who ran it knows.
 func ending(r *Result) string {
 	status, message := r.Report.Status, r.Report.Message
+	undo := r.undo()
+	if undo != nil {
+		status, message = "undo "+undo.Status, undo.Message
+	}
 	if r.End.Exit == run.ExitInterrupted || r.End.Exit == run.ExitJournal {
 		status, message = r.End.Result, r.End.Message
 	}
-	if message == "" || message == interrupted {
+	if message == interrupted || message == "" && undo == nil {
 		return ""
 	}
-	text := status + ": " + message
-	undo := r.Report.Undo
-	if undo != nil && undo.Status == "asked" { // nobody has consented, so it was not begun
-		undo = nil
-	}
+	text := strings.TrimSuffix(status+": "+message, ": ")
 	switch {
 	case undo != nil && undo.Status == "done":
 		return fmt.Sprintf("undone: %s", undo.Message)
 	case undo != nil:
-		return fmt.Sprintf("%s\nto go on with taking it back: drhost undo %s", text, r.ID)
+		return fmt.Sprintf("%s\nto go on with taking it back: %s", text, r.Continuation())
 	case status != "done" && r.Report.Mode == string(policy.Run):
-		text += fmt.Sprintf("\nto go on: drhost resume %s", r.ID)
+		text += fmt.Sprintf("\nto go on: %s", r.Continuation())
 	}
 	return text
+}
+
+// undo is how the run was taken back; nil when it was not, or when nobody has
+// consented, so that it was not begun.
+func (r *Result) undo() *report.Undo {
+	if u := r.Report.Undo; u != nil && u.Status != "asked" {
+		return u
+	}
+	return nil
+}
+
+// Continuation is the command that goes on with a run, or with taking it back,
+// after it was interrupted. It is "" for what cannot be gone on with: a plan
+// is made anew, and a drill's world has ended with the drill.
+func (r *Result) Continuation() string {
+	switch {
+	case r.Report.Mode == string(policy.Plan) || r.Report.Drill != "":
+		return ""
+	case r.undo() != nil:
+		return "drhost undo " + r.ID
+	}
+	return "drhost resume " + r.ID
 }
 
 // shortPath is path relative to the working folder where that is shorter.

@@ -256,6 +256,10 @@ func (h *Host) follows(ctx context.Context, p *project, s *prepared, r Request) 
 		return "", "", Usage(fmt.Errorf("%s was edited since plan %s was made:\n%s\nmake a new plan with `drhost plan`, or run without --plan",
 			r.Runbook, r.Plan, difference(sealed, s.source.Source, "the plan's")))
 	}
+	if name := s.source.otherLibrary(planned.Libraries); name != "" {
+		return "", "", Usage(fmt.Errorf("%s is another one in this drhost (%s) than in the one that made plan %s (%s), so the run may do other things; make a new plan with `drhost plan`, or run without --plan",
+			name, h.Version, r.Plan, planned.Version))
+	}
 	if w := s.env.world; w != nil && planned.WorldStarted != "" && planned.WorldStarted != w.Started {
 		return "", "", Usage(fmt.Errorf("plan %s was made in another simulated world, which has ended since; make a new plan with `drhost plan`", r.Plan))
 	}

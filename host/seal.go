@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/webhost-systems/drhost/host/check"
@@ -41,6 +42,17 @@ func (b bundle) libraries() map[string]string {
 		return nil
 	}
 	return out
+}
+
+// otherLibrary names the first of the std modules in known, by their hashes,
+// that the script has otherwise today; "" when there is none.
+func (b bundle) otherLibrary(known map[string]string) string {
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		if today, ok := b.std[name]; !ok || hashOf(today) != known[name] {
+			return name
+		}
+	}
+	return ""
 }
 
 func hash(source sandbox.Source) string { return hashOf(source.Text) }

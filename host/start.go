@@ -265,7 +265,7 @@ func (s *prepared) begin(g *gate.Gate, o gate.Options, started journal.Started) 
 func (h *Host) conclude(ctx context.Context, p *project, id string, end journal.Finished) (*Result, error) {
 	records, err := p.store.Read(ctx, id)
 	if err != nil {
-		return nil, journalError(err)
+		return nil, journalError(fmt.Errorf("run %s has ended, %s: %s; %w", id, end.Result, end.Message, err))
 	}
 	built, err := report.Build(records)
 	if err != nil {

@@ -48,6 +48,9 @@ func (h *Host) Undo(ctx context.Context, start, id string, r Request) (*Result, 
 		return nil, err
 	}
 	defer closeAll(s.clients)
+	if err := sameWorld(started, s.env.world); err != nil {
+		return nil, err
+	}
 	if r.Recall != nil {
 		r.Recall(log.Records())
 	}

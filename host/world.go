@@ -91,7 +91,7 @@ func sameWorld(started journal.Started, w *World) error {
 		return nil
 	}
 	return Usage(fmt.Errorf("run %s began in a simulated world that has ended, and what it did there is gone; the one that runs now is another. "+
-		"Break it with `drhost sim fault` and start a new run; `drhost show %s` tells how far this one came", started.Run, started.Run))
+		"There is nothing to go on with or to take back. Break it with `drhost sim fault` and start a new run; `drhost show %s` tells how far this one came", started.Run, started.Run))
 }
 
 // publishWorld writes the description for other processes. It holds the

@@ -260,8 +260,8 @@ func (a *app) ended(result *host.Result, err error) error {
 	if printErr := a.print(result.Report, func(w io.Writer) error { return a.host.Summary(w, result, a.color(w)) }); printErr != nil {
 		return printErr
 	}
-	if result.End.Exit == host.ExitInterrupted && result.Report.Drill == "" { // the journal has no end of it, so no report tells
-		fmt.Fprintf(a.err, "drhost: interrupted; `drhost resume %s` goes on from here\n", result.ID)
+	if on := result.Continuation(); result.End.Exit == host.ExitInterrupted && on != "" { // the journal has no end of it, so no report tells
+		fmt.Fprintf(a.err, "drhost: interrupted; `%s` goes on from here\n", on)
 	}
 	if result.End.Exit != 0 {
 		return &exitError{result.End.Exit}

@@ -79,7 +79,7 @@ func (c *checker) changed(e ast.Expr, line int) { c.touched(e, line).leak() }
 func (c *checker) touched(e ast.Expr, line int) value {
 	v := c.expr(e)
 	switch v.kind {
-	case module, library, std, object:
+	case module, library, std, object, world:
 		c.errorf(line, CodeAssignment, "%s cannot be changed", describeAs(e, v))
 		return v
 	case given:

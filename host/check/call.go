@@ -115,7 +115,11 @@ func (c *checker) wordCall(e *ast.FuncCallExpr, name string, line int) []value {
 		return c.runCall(e, rest, line)
 	}
 	if rest, ok := strings.CutPrefix(name, "world:"); ok {
-		c.errorf(line, CodeCall, "write %s:%s(...), with a colon", exprText(e.Func.(*ast.AttrGetExpr).Object), rest)
+		object := "world"
+		if get, is := e.Func.(*ast.AttrGetExpr); is { // else it is called through a local
+			object = exprText(get.Object)
+		}
+		c.errorf(line, CodeCall, "write %s:%s(...), with a colon", object, rest)
 		c.arguments(e.Args)
 		return []value{{}}
 	}

@@ -3,6 +3,8 @@ package check_test
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -190,7 +192,19 @@ func FuzzFile(f *testing.F) {
 	f.Add(typo)
 	f.Add("local hetzner = require \"hetzner\" local s = hetzner.servers {} s = { name = s } hetzner.server(s) for _, v in ipairs(s) do s.x = v.y end")
 	f.Add("local a = {} a.b = a a.b.b = a return runbook { run = function(input) step(input.x, a, a) end }")
-	o := check.Options{Catalog: catalog(f), Std: std()}
+	scripts, err := filepath.Glob("testdata/*.lua")
+	if err != nil || len(scripts) == 0 {
+		f.Fatalf("no scripts to begin with: %v", err)
+	}
+	for _, name := range scripts {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(string(text))
+	}
+	f.Add("return drill { fault = function(world) local f = world.kill_server f(nil) end, expect = function(w, r) local g = r.result g() end }")
+	o := check.Options{Catalog: catalog(f), Std: std(), World: []string{"kill_server", "requests"}}
 	f.Fuzz(func(t *testing.T, source string) {
 		check.File("x.lua", []byte(source), o)
 	})

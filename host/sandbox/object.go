@@ -19,7 +19,8 @@ type exposed func(L *lua.LState) lua.LValue
 type Method func(args []any) (any, error)
 
 // Object returns an argument for Body: a table called name whose functions
-// are the methods, and nothing else.
+// are the methods, and nothing else. It cannot be changed: a fault that a
+// script has overwritten would be no fault, and the drill that has it passes.
 func (s *Script) Object(name string, methods map[string]Method) any {
 	var names []string
 	for m := range methods {
@@ -31,8 +32,7 @@ func (s *Script) Object(name string, methods map[string]Method) any {
 		for _, m := range names {
 			t.RawSetString(m, L.NewFunction(s.method(name, m, methods[m])))
 		}
-		t.Metatable = strictMeta(L, name, names)
-		return t
+		return s.vm.freeze(name, t, func(key lua.LValue) string { return noField(name, names, key) })
 	})
 }
 

@@ -293,14 +293,17 @@ func strictMeta(L *lua.LState, what string, fields []string) *lua.LTable {
 			L.Push(lua.LNil)
 			return 1
 		}
-		text := fmt.Sprintf("%s has no field %q", what, named(key))
-		if near := binding.Nearest(named(key), fields); near != "" {
-			text += fmt.Sprintf("; did you mean %q?", near)
-		} else {
-			text += "; it has " + strings.Join(fields, ", ")
-		}
-		raiseText(L, text)
+		raiseText(L, noField(what, fields, key))
 		return 0
 	}))
 	return m
+}
+
+// noField says that what has fields, and key is none of them.
+func noField(what string, fields []string, key lua.LValue) string {
+	text := fmt.Sprintf("%s has no field %q", what, named(key))
+	if near := binding.Nearest(named(key), fields); near != "" {
+		return text + fmt.Sprintf("; did you mean %q?", near)
+	}
+	return text + "; it has " + strings.Join(fields, ", ")
 }

@@ -96,7 +96,7 @@ func (l *Lines) record(r journal.Record) {
 		}
 	case journal.UndoStarted:
 		if u, err := journal.Decode[journal.Undoing](r); err == nil {
-			l.line(0, bold(l.color, "undo")+", the last step first:\n  "+tame(strings.Join(u.List(), "\n")))
+			l.line(0, bold(l.color, "undo")+", the last step first:\n"+tame(strings.Join(u.List(), "\n")))
 		}
 	case journal.UndoFinished:
 		if f, err := journal.Decode[journal.Finished](r); err == nil {

@@ -5,5 +5,8 @@ return drill { --! a drill needs world: Path of the simulated world --? a drill 
   fault = function(world)
     world.kill_server("hobby-1") --! write world:kill_server(...), with a colon
     world:kil_server("hobby-1") --! a world has no method "kil_server"; did you mean "kill_server"?
+    world.kill_server = nil --! world cannot be changed
+    local kill = world.kill_server
+    kill(nil) --! write world:kill_server(...), with a colon
   end,
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // Disk is what a store asks of a file system where it matters for durability.
@@ -39,7 +41,21 @@ var _ Disk = System{}
 // journalOnDisk syncs the data and the length of the file, not its times.
 type journalOnDisk struct{ *os.File }
 
-func (f journalOnDisk) Sync() error { return syncData(f.File) }
+// Sync refuses to sync what nobody will find: a file that was removed while it
+// is open takes every write and keeps none of them.
+func (f journalOnDisk) Sync() error {
+	if err := syncData(f.File); err != nil {
+		return err
+	}
+	var now unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &now); err != nil {
+		return &os.PathError{Op: "stat", Path: f.Name(), Err: err}
+	}
+	if now.Nlink == 0 {
+		return fmt.Errorf("%s was removed while the run goes on: put it back from a copy, or look at what the run printed for what it has done", f.Name())
+	}
+	return nil
+}
 
 // Mkdir makes one folder that only this user can enter.
 func (System) Mkdir(path string) error { return os.Mkdir(path, 0o700) }

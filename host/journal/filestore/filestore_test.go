@@ -133,6 +133,27 @@ func TestNothingIsAcknowledgedAfterAFailedSync(t *testing.T) {
 	}
 }
 
+// TestARemovedJournalTakesNoMore: a file that is removed while it is open would
+// take all that a run does, and keep none of it.
+func TestARemovedJournalTakesNoMore(t *testing.T) {
+	s := New(t.TempDir(), clock.System{})
+	log, err := s.Create(t.Context(), "r", journal.Holder{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.Append(journal.Note, map[string]any{}, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(s.Path("r")); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := log.Append(journal.Note, map[string]any{}, true); err == nil || !strings.Contains(err.Error(), "was removed") {
+			t.Errorf("a record was acknowledged that nobody can find: %v", err)
+		}
+	}
+}
+
 func TestCloseSyncsWhatIsNotYetSynced(t *testing.T) {
 	disk := &badDisk{}
 	s, _ := onBadDisk(t, disk)
