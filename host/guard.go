@@ -20,28 +20,40 @@ import (
 	"github.com/webhost-systems/drhost/host/secret"
 )
 
+// endpoints are the settings in which modules have their provider's address.
+var endpoints = [...]string{"endpoint", "machines_url", "api_url"}
+
 // guard refuses what looks like one environment taken for another, before
 // anything is opened.
 func (h *Host) guard(p *project, env *environment, modules []string) error {
+	if env.world != nil {
+		return nil // a world's switchboard leads nowhere else
+	}
 	for _, name := range modules {
-		module := h.Catalog.Module(name)
-		field := module.Settings.Field("endpoint")
-		if field == nil || env.world != nil {
-			continue // a world's switchboard leads nowhere else
+		for _, setting := range endpoints {
+			if field := h.Catalog.Module(name).Settings.Field(setting); field != nil {
+				if err := env.guardEndpoint(name, setting, field.Default); err != nil {
+					return err
+				}
+			}
 		}
-		endpoint, given := env.settings[name]["endpoint"].(string)
-		if !given {
-			endpoint = field.Default
-		}
-		here := onThisMachine(endpoint)
-		if here && !env.simulated {
-			return Usage(fmt.Errorf("denied: [env.%s.%s] endpoint %s leads to this machine, as that of a simulated cloud does, and environment %q is a real one; "+
-				"if it is meant, write simulated = true under [env.%s]. Nothing was called", env.name, name, endpoint, env.name, env.name))
-		}
-		if !here && env.simulated {
-			return Usage(fmt.Errorf("denied: environment %q calls itself simulated, and module %s would talk to %s; set [env.%s.%s] endpoint. Nothing was called",
-				env.name, name, endpoint, env.name, name))
-		}
+	}
+	return nil
+}
+
+func (env *environment) guardEndpoint(module, setting, otherwise string) error {
+	endpoint, given := env.settings[module][setting].(string)
+	if !given {
+		endpoint = otherwise
+	}
+	here := onThisMachine(endpoint)
+	if here && !env.simulated {
+		return Usage(fmt.Errorf("denied: [env.%s.%s] %s %s leads to this machine, as that of a simulated cloud does, and environment %q is a real one; "+
+			"if it is meant, write simulated = true under [env.%s]. Nothing was called", env.name, module, setting, endpoint, env.name, env.name))
+	}
+	if !here && env.simulated {
+		return Usage(fmt.Errorf("denied: environment %q calls itself simulated, and module %s would talk to %s; set [env.%s.%s] %s. Nothing was called",
+			env.name, module, endpoint, env.name, module, setting))
 	}
 	return nil
 }

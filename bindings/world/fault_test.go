@@ -152,7 +152,7 @@ func TestControl(t *testing.T) {
 	if err := x.LoseRecord("www.example.org", ""); err != nil || len(x.State().Records["example.org"]) != 0 {
 		t.Errorf("lose_record: %v, left are %v", err, x.State().Records)
 	}
-	if err := x.Inject("lose_record", map[string]any{"name": "www.example.org"}); err == nil || !strings.Contains(err.Error(), "no A record") {
+	if err := x.Inject("lose_record", map[string]any{"name": "www.example.org"}); err == nil || !strings.Contains(err.Error(), "no record www.example.org of type any") {
 		t.Errorf("lose_record of what is not there: %v", err)
 	}
 	for range 2 {

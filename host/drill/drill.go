@@ -25,7 +25,7 @@ type Drill struct {
 	RTO       time.Duration
 	RPO       time.Duration
 	Ends      string // how the run has to end: "done"
-	HasBefore bool // it has a setup function
+	HasBefore bool   // it has a setup function
 }
 
 // Parse reads the head of the drill in file.

@@ -1,6 +1,7 @@
 package cloudflaresim
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -52,7 +53,7 @@ func (s *Sim) tamper(zone, name, recordType string, change func(Record) (Record,
 		next = append(next, changed)
 	}
 	if found == 0 {
-		return fmt.Errorf("set %s: there is no %s record of that name", name, recordType)
+		return fmt.Errorf("there is no record %s of type %s", name, cmp.Or(recordType, "any"))
 	}
 	s.publish(z, next, 0)
 	return nil
