@@ -152,7 +152,7 @@ func loadConfig(start string) (*config.Config, error) {
 
 // resolver resolves the credentials of an environment; redactor learns them.
 func (p *project) resolver(env *environment, redactor *secret.Redactor) binding.Resolver {
-	return config.Resolver(config.Sources{Env: env.name, Simulated: env.simulated, Getenv: os.Getenv, Dir: p.config.Dir,
+	return config.Resolver(config.Sources{Env: env.name, Simulated: env.simulated, Getenv: env.variable, Dir: p.config.Dir,
 		Redactor: redactor, Sealed: p.sealed(redactor)})
 }
 
@@ -187,6 +187,20 @@ func (p *project) targets() map[string]binding.Objective {
 		out[name] = binding.Objective{RTO: time.Duration(o.RTO), RPO: time.Duration(o.RPO)}
 	}
 	return out
+}
+
+// variable reads an environment variable. In a world those that it prints for
+// people come first, so that a runbook names the same credentials in a drill
+// as in life, and a drill does not see the real ones.
+func (e *environment) variable(name string) string {
+	if e.world != nil {
+		for _, line := range e.world.Env {
+			if value, found := strings.CutPrefix(line, name+"="); found {
+				return value
+			}
+		}
+	}
+	return os.Getenv(name)
 }
 
 // Simulated names start with this; what follows the colon is the world.

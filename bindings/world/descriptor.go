@@ -54,7 +54,7 @@ func (w *World) describe(hetzner, cloudflare, control string) {
 		Env: []string{
 			"HCLOUD_ENDPOINT=" + hetzner, "HCLOUD_TOKEN=" + w.access.hetznerToken, "HETZNER_API_TOKEN=" + w.access.hetznerToken,
 			"CLOUDFLARE_BASE_URL=" + cloudflare, "CLOUDFLARE_API_TOKEN=" + w.access.cloudflareToken,
-			"PGPASSWORD=" + w.access.password,
+			"PGPASSWORD=" + w.access.password, "WEBHOST_DB_PASSWORD=" + w.access.password,
 		},
 	}
 }
