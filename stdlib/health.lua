@@ -23,4 +23,16 @@ function health.customers_reach(server, domain, time)
   end)
 end
 
+--- The answer of a health page by its whole address, https as a customer types it.
+function health.page(url)
+  return http.check { url = url, json = { status = "ok" } }
+end
+
+--- Whether customers are answered at a health page within the time given; region, when given, is where the answer has to come from.
+function health.customers_served(url, time, region)
+  return eventually(time, { every = "10s" }, function()
+    return http.check { url = url, json = { status = "ok", region = region } }.ok
+  end)
+end
+
 return health

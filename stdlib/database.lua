@@ -1,0 +1,66 @@
+--- A Postgres cluster at Fly.io: how it is, what is wrong, and whether its data is whole.
+local fly, pg = require "fly", require "pg"
+
+local database = {}
+
+--- How a cluster is, in one sentence, with what is wrong and the usual cause of it.
+function database.says(cluster)
+  if cluster.healthy and #cluster.problems == 0 then
+    return cluster.app .. " is well: its primary takes writes, " .. cluster.replicas .. " of its replicas answer"
+  end
+  local words = {}
+  for _, problem in ipairs(cluster.problems) do
+    table.insert(words, problem.text .. " (usually: " .. problem.cause .. ")")
+  end
+  return cluster.app .. (cluster.healthy and " takes writes, but " or " takes no writes: ") .. table.concat(words, "; ")
+end
+
+--- The last errors that the machines of an app have logged, as notes; since is how far back.
+function database.note_errors(app, since)
+  for _, line in ipairs(fly.logs { app = app, since = since, contains = "error", limit = 5 }) do
+    note(line.machine .. " (" .. line.region .. "): " .. line.text)
+  end
+end
+
+--- Whether the cluster takes writes within the time given.
+function database.well_within(time, app)
+  return eventually(time, { every = "15s" }, function()
+    return fly.pg_status { app = app }.healthy
+  end)
+end
+
+--- The newest complete backup of a cluster; nil when there is none.
+function database.newest_backup(app)
+  for _, backup in ipairs(fly.pg_backups { app = app }) do
+    if backup.status == "DONE" then return backup end
+  end
+  return nil
+end
+
+--- The private address of a cluster's primary, for pg and for an application.
+function database.host(app)
+  return app .. ".flycast"
+end
+
+--- The address that an application gets as DATABASE_URL; {password} is filled in by fly.secrets_set.
+function database.url(app, name)
+  return "postgres://postgres:{password}@" .. database.host(app) .. ":5432/" .. name
+end
+
+--- Sees that the data is whole: the server takes writes, every index and constraint is valid, there are rows in each of the tables, and how new the newest row is. A step of its own is the place for it.
+function database.verify(app, name, tables, newest)
+  local host = database.host(app)
+  local state = pg.query { host = host, database = name, sql = "select pg_is_in_recovery() as replica, current_setting('default_transaction_read_only') as readonly, "
+    .. "(select count(*) from pg_index where not indisvalid) as bad_indexes, (select count(*) from pg_constraint where not convalidated) as bad_constraints" }[1]
+  expect(app .. " is a primary and takes writes", not state.replica and state.readonly == "off")
+  expect("every index and every constraint is valid", state.bad_indexes == 0 and state.bad_constraints == 0)
+  local counts = pg.counts { host = host, database = name, tables = tables }
+  for _, title in ipairs(tables) do
+    expect("there are " .. title, counts.tables[title] > 0)
+  end
+  local last = pg.newest { host = host, database = name, table = newest }
+  note("The newest row that is there is of " .. last.at, { rpo_until = last.at, rows = counts.total })
+  return { rows = counts.tables, newest = last.at }
+end
+
+return database
