@@ -203,7 +203,7 @@ func secretsIn(t *binding.Type, v any, env string, path []string, defaults bool)
 // credential is a binding.Resolver.
 func (c *custodian) credential(reference string) (secret.Value, error) {
 	v, err := c.resolve(reference)
-	if err != nil || c.env.world != nil && strings.HasPrefix(reference, plain) {
+	if err != nil || c.env.own(reference) {
 		return v, err // a world's own; if another environment's variable holds it, the mistake is there
 	}
 	c.find.Do(c.lookUp)

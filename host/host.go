@@ -193,14 +193,33 @@ func (p *project) targets() map[string]binding.Objective {
 // people come first, so that a runbook names the same credentials in a drill
 // as in life, and a drill does not see the real ones.
 func (e *environment) variable(name string) string {
-	if e.world != nil {
-		for _, line := range e.world.Env {
-			if value, found := strings.CutPrefix(line, name+"="); found {
-				return value
-			}
-		}
+	if value, found := e.printed(name); found {
+		return value
 	}
 	return os.Getenv(name)
+}
+
+// printed is a variable that the environment's world prints.
+func (e *environment) printed(name string) (value string, found bool) {
+	if e.world == nil {
+		return "", false
+	}
+	for _, line := range e.world.Env {
+		if value, found := strings.CutPrefix(line, name+"="); found {
+			return value, true
+		}
+	}
+	return "", false
+}
+
+// own tells whether a reference leads to a credential that the environment's
+// world made for itself.
+func (e *environment) own(reference string) bool {
+	if name, found := strings.CutPrefix(reference, "env:"); found {
+		_, found = e.printed(name)
+		return found
+	}
+	return e.world != nil && strings.HasPrefix(reference, plain)
 }
 
 // Simulated names start with this; what follows the colon is the world.

@@ -42,7 +42,7 @@ return runbook {
     local after_restart = step("Try a restart of the database", function()
       local ok, fault = pcall(fly.pg_restart, { app = input.database, within = "5m" })
       if not ok then note("The restart did not bring it back: " .. tostring(fault)) end
-      return database.well_within("5m", input.database)
+      return database.well_within(ok and "5m" or "1m", input.database)
     end)
 
     local recovered = input.database

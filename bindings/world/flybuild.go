@@ -86,7 +86,7 @@ func first(list []string) string {
 
 // makePostgres lets the primary run and fills it, then the others clone it.
 func (w *World) makePostgres(ctx context.Context, p PostgresSpec) error {
-	archive := "https://key:secret@fly.storage.tigris.dev/" + p.Name + "-backups/" + p.Name
+	archive := archiveAddress(p.Name)
 	if _, err := w.fly.AddApp(flysim.AppSpec{Name: p.Name, Postgres: true, Images: []string{flexImage}, Region: p.Machines[0],
 		Secrets: map[string]string{archiveSecret: archive, "OPERATOR_PASSWORD": w.access.password}}); err != nil {
 		return err
@@ -125,6 +125,11 @@ func (w *World) makePostgres(ctx context.Context, p PostgresSpec) error {
 		group.Go(func() error { return w.metalFly.keepBackup(ctx, leader, "") })
 	}
 	return group.Wait()
+}
+
+// archiveAddress is where a Postgres app keeps its backups.
+func archiveAddress(app string) string {
+	return "https://key:secret@fly.storage.tigris.dev/" + app + "-backups/" + app
 }
 
 // flexConfig is the configuration of a machine of a Postgres app, as flyctl
@@ -293,6 +298,12 @@ func (w *World) describeFly(url string) error {
 	d.Env = append(d.Env, "FLY_API_BASE_URL="+url, "FLY_FLAPS_BASE_URL="+url, "FLY_UIEX_BASE_URL="+url, "FLY_METRICS_BASE_URL="+url,
 		"FLY_SYNTHETICS_BASE_URL="+url, "FLY_ACCESS_TOKEN="+w.access.flyToken, "FLY_API_TOKEN="+w.access.flyToken, "FLY_NO_UPDATE_CHECK=1",
 		"FLY_SEND_METRICS=0", "FLY_SYNTHETICS_AGENT=0", "FLY_CONFIG_DIR="+folder)
+	for _, p := range w.spec.Postgres {
+		if !p.Managed && p.ReplicaOf == "" {
+			d.Env = append(d.Env, "WEBHOST_DB_ARCHIVE="+archiveAddress(p.Name))
+			break
+		}
+	}
 	return nil
 }
 
