@@ -63,4 +63,17 @@ function database.verify(app, name, tables, newest)
   return { rows = counts.tables, newest = last.at }
 end
 
+--- Asks what the application asks every day, and expects an answer to each question.
+function database.smoke(app, name)
+  for _, question in ipairs {
+    { title = "a customer can be looked up", sql = "select count(*) as n from (select * from customers order by id limit 1) one" },
+    { title = "the newest updates can be read", sql = "select count(*) as n from (select * from sync_updates order by created_at desc limit 10) newest" },
+    { title = "every update belongs to a customer", sql = "select case when exists (select 1 from sync_updates u left join customers c on c.id = u.customer_id "
+      .. "where c.id is null) then 0 else 1 end as n" },
+  } do
+    local rows = pg.query { host = database.host(app), database = name, sql = question.sql }
+    expect(question.title, rows[1].n > 0)
+  end
+end
+
 return database
