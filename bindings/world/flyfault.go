@@ -83,6 +83,11 @@ func (w *World) KillMachine(key string) error {
 	return w.hitMachine("kill_machine", key, func(id, _ string) error { return w.fly.KillMachine(id) })
 }
 
+// LoseMachine lets the host of a machine fail for good.
+func (w *World) LoseMachine(key string) error {
+	return w.hitMachine("lose_machine", key, func(id, _ string) error { return w.fly.LoseMachine(id) })
+}
+
 // HangMachine lets a machine stand still: it counts as started, its checks
 // fail, nothing answers. Restarting it heals it.
 func (w *World) HangMachine(key string) error {

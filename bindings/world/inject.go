@@ -68,7 +68,7 @@ func (w *World) Inject(name string, args map[string]any) error {
 // FaultNames are the names that Inject knows.
 func FaultNames() []string {
 	return []string{"api", "bad_release", "break_server", "cut_provider", "disk_full", "hang_machine", "hang_server", "heal_api", "kill_machine",
-		"kill_server", "later", "lose_leader", "lose_record", "region_down", "region_full", "region_up", "replica_lag", "revoke_token",
+		"kill_server", "later", "lose_leader", "lose_machine", "lose_record", "region_down", "region_full", "region_up", "replica_lag", "revoke_token",
 		"rogue_record", "sold_out", "wrong_record", "zone_status"}
 }
 
@@ -89,6 +89,8 @@ func (w *World) flyFault(a *arguments) func() error {
 	switch a.name {
 	case "kill_machine":
 		return one("machine", w.KillMachine)
+	case "lose_machine":
+		return one("machine", w.LoseMachine)
 	case "hang_machine":
 		return one("machine", w.HangMachine)
 	case "replica_lag":
