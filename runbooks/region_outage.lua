@@ -83,6 +83,7 @@ return runbook {
     }, function()
       -- Fly gives an app one address for all regions, so that there is often
       -- nothing to do: what leads elsewhere is set right.
+      if not dns_before then note("Cloudflare does not answer; whether DNS leads to the application is seen below, as customers see it") end
       local address = dns.lookup { name = fly_name, type = "A" }.answers[1]
       local changed = {}
       for _, record in ipairs(dns_before or {}) do
