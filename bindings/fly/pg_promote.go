@@ -26,6 +26,10 @@ const promoteWithin = 2 * time.Minute
 
 func (c *Client) pgFailover(ctx context.Context, a failoverArgs) (Failover, error) {
 	p, err := c.plan(ctx, a)
+	if err == nil && !p.best.reachable() { // chosen by an earlier attempt, and lost since
+		err = fault.New(fault.Conflict, "the host of machine %s, which was to become primary, does not answer any more", p.best.ID).WithOp("%s", p.op).
+			WithHint("fly.pg_status { app = %q } shows what is left; machine = ... takes another replica, fly.pg_restore a backup", a.App)
+	}
 	if err != nil {
 		return Failover{}, before(err)
 	}
