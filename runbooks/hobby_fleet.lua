@@ -40,7 +40,7 @@ return runbook {
     approve("Start or reboot the " .. #down .. " of " .. #fleet .. " servers that do not answer")
 
     local back, failures = each("Bring every server back", down,
-      { at_once = 256, keep_going = true }, function(server)
+      { at_once = 500, keep_going = true }, function(server)
         if server.status == "off" then
           hetzner.poweron { server = server.id }
         else

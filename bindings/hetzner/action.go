@@ -18,7 +18,7 @@ import (
 
 const (
 	pollEvery = 500 * time.Millisecond // as the vendor's library does
-	idsPerAsk = 25                     // GET /actions takes that many ids
+	idsPerAsk = perPage                // actions that one GET /actions asks for: a page of them
 	// grace is how long a mutation whose answer was lost may take to show up
 	// in Hetzner's books before it counts as never received.
 	grace      = 6 * time.Second
@@ -185,7 +185,7 @@ func (c *Client) askActions(ctx context.Context, asked []int64) (map[int64]*hclo
 	slices.Sort(asked)
 	seen := map[int64]*hcloud.Action{}
 	for chunk := range slices.Chunk(slices.Compact(asked), idsPerAsk) {
-		found, err := c.api.Action.AllWithOpts(ctx, hcloud.ActionListOpts{ID: chunk})
+		found, err := c.api.Action.AllWithOpts(ctx, hcloud.ActionListOpts{ID: chunk, ListOpts: hcloud.ListOpts{PerPage: perPage}})
 		if err != nil {
 			return nil, err
 		}

@@ -71,7 +71,7 @@ func TestBranchesShareRequests(t *testing.T) {
 func TestScarceRequests(t *testing.T) {
 	b := newBench(t)
 	const servers, budget = 60, 3600
-	b.sim = hetznersim.New(hetznersim.Options{Metal: b.metal, Clock: b.env.Clock, Token: token, RateLimit: budget, Spent: budget})
+	b.sim = hetznersim.New(hetznersim.Options{Metal: b.metal, Clock: b.env.Clock, Token: token, RateLimit: budget, Spent: budget - 1})
 	b.addFleet(servers)
 	refused := 0
 	b.hook(nil, func(http.ResponseWriter, *http.Request) bool { return false })
@@ -112,7 +112,7 @@ func TestPaceLetsReadsGo(t *testing.T) {
 	var all sync.WaitGroup
 	enter := func(name string, mutation bool) {
 		all.Go(func() {
-			if err := p.admit(context.Background(), mutation); err != nil {
+			if _, err := p.admit(context.Background(), mutation); err != nil {
 				t.Error(err)
 			}
 			mu.Lock()
@@ -134,7 +134,7 @@ func TestPaceLetsReadsGo(t *testing.T) {
 	if err := clock.Poll(t.Context(), clock.System{}, 10*time.Second, time.Millisecond, queued(2*readEvery+1)); err != nil {
 		t.Fatal(err)
 	}
-	p.answered(http.Header{"Ratelimit-Limit": {"3600"}, "Ratelimit-Remaining": {"1000"}})
+	p.answered(1, http.Header{"Ratelimit-Limit": {"3600"}, "Ratelimit-Remaining": {"1000"}})
 	all.Wait()
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -143,18 +143,51 @@ func TestPaceLetsReadsGo(t *testing.T) {
 	}
 }
 
+// TestPaceBelievesTheLatest: answers come back in another order than the one
+// in which the requests were counted, and without fractions.
+func TestPaceBelievesTheLatest(t *testing.T) {
+	p := &pace{clock: clock.System{}}
+	tell := func(number int64, left string) {
+		p.mu.Lock()
+		p.inFlight++
+		p.touched = p.clock.Now()
+		p.mu.Unlock()
+		p.answered(number, http.Header{"Ratelimit-Limit": {"3600"}, "Ratelimit-Remaining": {left}})
+	}
+	want := func(least, most float64) {
+		t.Helper()
+		if p.left < least || p.left > most {
+			t.Errorf("%v are left", p.left)
+		}
+	}
+	tell(1, "9")
+	want(9, 9.01)
+	tell(3, "5")
+	want(5, 5.01)
+	tell(2, "8") // an older answer
+	want(5, 5.01)
+	tell(4, "7") // time has passed
+	want(7, 7.01)
+	p.left = 0.6
+	tell(5, "0")
+	want(0.6, 0.61)
+	p.left = 3
+	tell(4, "0") // others take from the budget too
+	want(0, 0.01)
+}
+
 func TestPaceForgetsWhoIsCancelled(t *testing.T) {
 	p := &pace{clock: clock.System{}}
-	if err := p.admit(t.Context(), true); err != nil { // the first goes, and tells how many may follow
+	if _, err := p.admit(t.Context(), true); err != nil { // the first goes, and tells how many may follow
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := p.admit(ctx, true); err == nil {
+	if _, err := p.admit(ctx, true); err == nil {
 		t.Error("a cancelled request was let through")
 	}
-	p.answered(http.Header{}) // no limit is known
-	if err := p.admit(t.Context(), false); err != nil {
+	p.answered(1, http.Header{}) // no limit is known
+	if _, err := p.admit(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	if len(p.queue[0])+len(p.queue[1]) != 0 || p.inFlight != 1 {

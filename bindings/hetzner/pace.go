@@ -17,8 +17,9 @@ const (
 	// Limiting").
 	refilled = time.Hour
 	// readEvery is how many mutations go ahead of a waiting read while requests
-	// are scarce: reads can be shared by many branches, mutations cannot.
-	readEvery = 20
+	// are scarce, about a minute's worth: reads can be shared by many branches,
+	// the more the longer they wait; mutations cannot.
+	readEvery = 60
 )
 
 // pace keeps all branches of a run within the project's budget of requests,
@@ -34,6 +35,8 @@ type pace struct {
 	left     float64 // at touched, without what is under way
 	touched  time.Time
 	inFlight int
+	sent     int64       // how many were admitted so far
+	newest   int64       // of those, the last one whose answer was taken in
 	ahead    int         // mutations that went since the last read
 	queue    [2][]*place // mutations, reads
 }
@@ -81,9 +84,9 @@ func (l *place) rest(ctx context.Context, c clock.Clock, d time.Duration) error 
 	return err
 }
 
-// admit returns when a request may be sent. Each one that was admitted has to
-// be reported with answered.
-func (p *pace) admit(ctx context.Context, mutation bool) error {
+// admit returns when a request may be sent, and its number. Each one that was
+// admitted has to be reported with answered.
+func (p *pace) admit(ctx context.Context, mutation bool) (int64, error) {
 	kind := 1
 	if mutation {
 		kind = 0
@@ -102,8 +105,10 @@ func (p *pace) admit(ctx context.Context, mutation bool) error {
 				p.inFlight++
 				p.ahead = (p.ahead + 1) * (1 - kind)
 				p.leave(kind, mine)
+				p.sent++
+				number := p.sent
 				p.mu.Unlock()
-				return nil
+				return number, nil
 			}
 		}
 		p.mu.Unlock()
@@ -111,7 +116,7 @@ func (p *pace) admit(ctx context.Context, mutation bool) error {
 			p.mu.Lock()
 			p.leave(kind, mine)
 			p.mu.Unlock()
-			return err
+			return 0, err
 		}
 	}
 }
@@ -137,14 +142,18 @@ func (p *pace) need() time.Duration {
 	case p.limit == 0:
 		return 0
 	}
-	now := p.clock.Now()
-	perSecond := p.limit / refilled.Seconds()
-	p.left = min(p.limit, p.left+now.Sub(p.touched).Seconds()*p.clock.Speed()*perSecond)
-	p.touched = now
+	p.refill()
 	if p.left >= 1 {
 		return 0
 	}
-	return max(time.Millisecond, time.Duration((1-p.left)/perSecond*float64(time.Second)))
+	return max(time.Millisecond, time.Duration((1-p.left)*float64(refilled)/p.limit))
+}
+
+// refill adds what has flowed back. The caller holds the lock.
+func (p *pace) refill() {
+	now := p.clock.Now()
+	p.left = min(p.limit, p.left+now.Sub(p.touched).Seconds()*p.clock.Speed()*p.limit/refilled.Seconds())
+	p.touched = now
 }
 
 // leave takes a place out of the queue and rouses whoever is at the front
@@ -161,9 +170,9 @@ func (p *pace) leave(kind int, mine *place) {
 	}
 }
 
-// answered takes in what an answer says about the budget; header is nil when
-// there was none.
-func (p *pace) answered(header http.Header) {
+// answered takes in what the answer to a request says about the budget; header
+// is nil when there was none.
+func (p *pace) answered(number int64, header http.Header) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inFlight--
@@ -172,13 +181,26 @@ func (p *pace) answered(header http.Header) {
 		limit, err := strconv.ParseFloat(header.Get("RateLimit-Limit"), 64)
 		left, err2 := strconv.ParseFloat(header.Get("RateLimit-Remaining"), 64)
 		if err == nil && err2 == nil && limit > 0 {
-			// What is under way may not have been counted yet.
-			p.limit, p.left, p.touched = limit, left-float64(p.inFlight), p.clock.Now()
+			p.learn(number, limit, left)
 		}
 	}
 	if next := p.front(); next != nil {
 		next.rouse()
 	}
+}
+
+// learn takes in what is left, in whole requests. The caller holds the lock.
+func (p *pace) learn(number int64, limit, left float64) {
+	p.refill()
+	left -= float64(p.inFlight) // which may not have been counted yet
+	late := number < p.newest   // a later request has told already
+	switch {
+	case p.limit != limit, left > p.left && !late:
+		p.left = left
+	case left+1 <= p.left: // else the fraction that the answer leaves out
+		p.left = left
+	}
+	p.limit, p.newest = limit, max(p.newest, number)
 }
 
 // paced is a transport whose requests keep the pace. Each has its own time to
@@ -190,9 +212,10 @@ type paced struct {
 }
 
 func (t paced) RoundTrip(req *http.Request) (*http.Response, error) {
-	pass, _ := req.Context().Value(passKey{}).(*atomic.Bool)
-	if pass == nil || pass.Swap(true) {
-		if err := t.pace.admit(req.Context(), req.Method != http.MethodGet); err != nil {
+	number, held := takePass(req.Context())
+	if !held {
+		var err error
+		if number, err = t.pace.admit(req.Context(), req.Method != http.MethodGet); err != nil {
 			return nil, err
 		}
 	}
@@ -200,33 +223,49 @@ func (t paced) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(req.WithContext(ctx))
 	if err != nil {
 		cancel()
-		t.pace.answered(nil)
+		t.pace.answered(number, nil)
 		return nil, err
 	}
-	t.pace.answered(resp.Header)
+	t.pace.answered(number, resp.Header)
 	resp.Body = &timedBody{resp.Body, cancel}
 	return resp, nil
 }
 
 type passKey struct{}
 
+// pass is the admission of one request, to be used once.
+type pass struct {
+	number int64
+	used   atomic.Bool
+}
+
+// pass admits a read ahead of the request that it is for.
+func (p *pace) pass(ctx context.Context) (context.Context, error) {
+	number, err := p.admit(ctx, false)
+	if err != nil {
+		return ctx, err
+	}
+	return context.WithValue(ctx, passKey{}, &pass{number: number}), nil
+}
+
+// takePass uses the pass of ctx up, if there is one left.
+func takePass(ctx context.Context) (number int64, held bool) {
+	one, _ := ctx.Value(passKey{}).(*pass)
+	if one == nil || one.used.Swap(true) {
+		return 0, false
+	}
+	return one.number, true
+}
+
 // refund gives back a pass of ctx that was not used, because another branch
 // was asking just that.
 func (p *pace) refund(ctx context.Context) {
-	pass, _ := ctx.Value(passKey{}).(*atomic.Bool)
-	if pass == nil || pass.Swap(true) {
+	number, held := takePass(ctx)
+	if !held {
 		return
 	}
 	p.mu.Lock()
 	p.left++
 	p.mu.Unlock()
-	p.answered(nil)
-}
-
-// pass admits a read ahead of the request that it is for.
-func (p *pace) pass(ctx context.Context) (context.Context, error) {
-	if err := p.admit(ctx, false); err != nil {
-		return ctx, err
-	}
-	return context.WithValue(ctx, passKey{}, new(atomic.Bool)), nil
+	p.answered(number, nil)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	fleetSpeed  = 20
+	fleetSpeed  = 10
 	fleetBudget = 3600             // requests an hour; one a second flows back
 	fleetBoot   = 15 * time.Second // of a simulated machine
 	fleetPage   = 50               // servers on a page of a list
