@@ -45,7 +45,7 @@ func newList(a *app) *cobra.Command {
 	var env string
 	cmd := &cobra.Command{
 		Use:   "list [FOLDER]",
-		Short: "List the runbooks and drills of a folder; or what of an environment they cover",
+		Short: "List the runbooks and drills of a folder, or what of an environment they cover",
 		Long: `List the runbooks and drills of a folder; nothing is called.
 
 With --coverage the environment's servers, zones, databases and so on are read
