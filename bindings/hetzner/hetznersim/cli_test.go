@@ -109,7 +109,6 @@ func TestCommandLineRest(t *testing.T) {
 	hcloud("created", "primary-ip", "create", "--name", "kept", "--type", "ipv4", "--datacenter", "nbg1-dc3")
 	hcloud("kept", "primary-ip", "list")
 	hcloud("hcloud: invalid input in field 'location'", "primary-ip", "create", "--name", "nowhere", "--type", "ipv4", "--datacenter", "nosuch")
-	hcloud("hobby-1", "all", "list")
 }
 
 func TestCommandLineConnections(t *testing.T) {
