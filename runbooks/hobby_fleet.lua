@@ -54,7 +54,10 @@ return runbook {
       if not back[server.name] then lost[#lost + 1] = server.name end
     end
     for name, failure in pairs(failures) do note(name .. ": " .. failure.message) end
-    expect("every server answers again; recover with hetzner_failure, one by one: " .. table.concat(lost, ", "), #lost == 0)
+    if #lost > 0 then
+      note("Still down: " .. table.concat(lost, ", ") .. ". Next: run hetzner_failure for each of them")
+    end
+    expect("every server answers again", #lost == 0)
     return finish(#down .. " of " .. #fleet .. " servers were down and serve again")
   end,
 }
