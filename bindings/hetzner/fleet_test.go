@@ -96,10 +96,10 @@ func TestScarceRequests(t *testing.T) {
 	b.open()
 	b.call("servers", table{}) // learns that nothing is left
 	b.atOnce(servers, "reboot", func(server string) table { return table{"server": server, "mode": "hard"} })
-	if got := b.asked(); got > servers*6/5+10 {
+	if got := b.asked(); got > 3*servers { // alone, each would ask a dozen times
 		t.Errorf("%d requests to reboot %d servers", got, servers)
 	}
-	if refused > 2 {
+	if refused > servers/6 {
 		t.Errorf("%d requests were refused: each branch waits for itself", refused)
 	}
 }
