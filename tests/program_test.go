@@ -224,6 +224,7 @@ func TestDrills(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".lua"), func(t *testing.T) {
+			t.Parallel() // a drill waits more than it works
 			rel, err := filepath.Rel(dir, file)
 			if err != nil {
 				t.Fatal(err)

@@ -1,10 +1,14 @@
 package cloudflare
 
-import "github.com/webhost-systems/drhost/host/binding"
+import (
+	"context"
+
+	"github.com/webhost-systems/drhost/host/binding"
+)
 
 // Module declares `require "cloudflare"`.
 func Module() *binding.Module {
-	return binding.NewModule[*Client, settings]("cloudflare",
+	return binding.Listing(binding.NewModule[*Client, settings]("cloudflare",
 		"Cloudflare: zones and their DNS records, read, set, exported, restored and verified through its API, and its load balancing.",
 		open,
 		binding.Declare(verifyToken),
@@ -29,5 +33,15 @@ func Module() *binding.Module {
 		binding.Declare(setOriginEnabled),
 		binding.Declare(balancers),
 		binding.Declare(setLBPools),
-	)
+	), (*Client).inventory)
+}
+
+// inventory is the account's zones.
+func (c *Client) inventory(ctx context.Context) ([]binding.Resource, error) {
+	found, err := c.listZones(ctx, zonesArgs{})
+	var out []binding.Resource
+	for _, z := range found {
+		out = append(out, binding.Resource{Kind: "zone", Name: z.Name})
+	}
+	return out, err
 }

@@ -18,7 +18,7 @@ import (
 
 const (
 	pollEvery = 500 * time.Millisecond // as the vendor's library does
-	idsPerAsk = 25                     // GET /actions takes that many ids
+	idsPerAsk = perPage                // actions that one GET /actions asks for: a page of them
 	// grace is how long a mutation whose answer was lost may take to show up
 	// in Hetzner's books before it counts as never received.
 	grace      = 6 * time.Second
@@ -97,8 +97,13 @@ func (b *budget) left() time.Duration {
 // the waiting. When time runs out the fault is a timeout that is not passing:
 // whoever wants to wait longer says so.
 func (c *Client) await(ctx context.Context, b *budget, op, what string, try func(context.Context) (bool, error)) error {
+	return c.awaitEvery(ctx, b, op, what, pollEvery, try)
+}
+
+// awaitEvery is await for a try that keeps its own pace when every is 0.
+func (c *Client) awaitEvery(ctx context.Context, b *budget, op, what string, every time.Duration, try func(context.Context) (bool, error)) error {
 	var last error
-	err := clock.Poll(ctx, c.clock, b.left(), pollEvery, func(ctx context.Context) (bool, error) {
+	err := clock.Poll(ctx, c.clock, b.left(), every, func(ctx context.Context) (bool, error) {
 		done, err := try(ctx)
 		last = nil
 		if err == nil {
@@ -153,22 +158,42 @@ func (c *Client) finish(ctx context.Context, b *budget, op string, actions ...*h
 	if len(pending) == 0 {
 		return nil
 	}
-	err := c.await(ctx, b, op, fmt.Sprintf("Hetzner's action %v is not finished", ids(pending)), func(ctx context.Context) (bool, error) {
-		for chunk := range slices.Chunk(ids(pending), idsPerAsk) {
-			seen, err := c.api.Action.AllWithOpts(ctx, hcloud.ActionListOpts{ID: chunk})
-			if err != nil {
-				return false, c.translate(op, err)
+	// The rounds of c.progress are pollEvery apart, whoever asks.
+	err := c.awaitEvery(ctx, b, op, fmt.Sprintf("Hetzner's action %v is not finished", ids(pending)), 0, func(ctx context.Context) (bool, error) {
+		seen, err := c.progress.get(ctx, ids(pending)...)
+		if err != nil {
+			return false, c.translate(op, err)
+		}
+		for _, id := range ids(pending) {
+			a := seen[id]
+			if a == nil {
+				continue // not in Hetzner's books yet
 			}
-			for _, a := range seen {
-				binding.Progress(ctx, "%s %d %%", a.Command, a.Progress)
-				if err := settle(a); err != nil {
-					return false, err
-				}
+			binding.Progress(ctx, "%s %d %%", a.Command, a.Progress)
+			if err := settle(a); err != nil {
+				return false, err
 			}
 		}
 		return len(pending) == 0, nil
 	})
 	return accepted(err)
+}
+
+// askActions looks at the actions that any branch waits for.
+func (c *Client) askActions(ctx context.Context, asked []int64) (map[int64]*hcloud.Action, error) {
+	defer c.pace.refund(ctx)
+	slices.Sort(asked)
+	seen := map[int64]*hcloud.Action{}
+	for chunk := range slices.Chunk(slices.Compact(asked), idsPerAsk) {
+		found, err := c.api.Action.AllWithOpts(ctx, hcloud.ActionListOpts{ID: chunk, ListOpts: hcloud.ListOpts{PerPage: perPage}})
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range found {
+			seen[a.ID] = a
+		}
+	}
+	return seen, nil
 }
 
 // accepted corrects what a fault says of a mutation that Hetzner has accepted
@@ -198,14 +223,15 @@ func ids(set map[int64]bool) []int64 {
 	return out
 }
 
-// mark remembers the newest action of a server before a mutation leaves, so
-// that trace can tell the mutation's own action from older ones.
-func (c *Client) mark(ctx context.Context, op string, server *hcloud.Server) error {
+// mark remembers the newest action of any server before a mutation leaves, so
+// that trace can tell the mutation's own action from older ones. It asks for
+// that of all servers, because branches can share the answer.
+func (c *Client) mark(ctx context.Context, op string) error {
 	key := binding.Key(ctx)
 	if key == "" {
 		return nil
 	}
-	seen, _, err := c.recent(ctx, server, hcloud.ActionListOpts{})
+	seen, _, err := c.api.Server.Action.List(ctx, hcloud.ActionListOpts{Sort: []string{"id:desc"}, ListOpts: hcloud.ListOpts{PerPage: 1}})
 	if err != nil {
 		return c.translate(op, err)
 	}
@@ -236,6 +262,7 @@ func (c *Client) trace(ctx context.Context, op string, server *hcloud.Server, co
 	if !marked && since.IsZero() {
 		return nil, false, nil
 	}
+	doubtful := false
 	ctx, b := c.budget(ctx, grace)
 	err = clock.Poll(ctx, c.clock, b.left(), graceEvery, func(ctx context.Context) (bool, error) {
 		seen, resp, err := c.recent(ctx, server, hcloud.ActionListOpts{})
@@ -252,11 +279,16 @@ func (c *Client) trace(ctx context.Context, op string, server *hcloud.Server, co
 				action = a
 				return true, nil
 			}
+			// Numbered as if before the mutation, begun after it: the numbers
+			// do not tell, or somebody else was faster by a moment.
+			if a.Command == command && !since.IsZero() && a.Started.After(from.Add(2*slack)) {
+				doubtful = true
+			}
 		}
 		return false, nil
 	})
 	if errors.Is(err, clock.ErrExpired) {
-		return nil, true, nil
+		return nil, !doubtful, nil
 	}
 	return action, true, c.translate(op, err)
 }

@@ -34,9 +34,14 @@ type Client struct {
 	api   *hcloud.Client
 	clock clock.Clock
 	dir   string // relative paths of arguments start here
+	pace  *pace
+
+	progress batch[int64, map[int64]*hcloud.Action] // of running actions
+	servings batch[serverKey, map[serverKey]*hcloud.Server]
 
 	mu       sync.Mutex
-	marks    map[string]int64          // newest action of a server before a mutation left, by idempotency key
+	pages    int                       // of the list of servers when it was last read; 0: not yet
+	marks    map[string]int64          // newest action of any server before a mutation left, by idempotency key
 	foretold map[string]foretoldServer // servers that a plan would have created, by name
 }
 
@@ -51,9 +56,10 @@ func open(env binding.Env, s settings) (*Client, error) {
 		return nil, fault.New(fault.Invalid, "the API token is empty").WithOp("open hetzner").
 			WithHint("set HETZNER_API_TOKEN, or token under [env.%s.hetzner]", env.Name)
 	}
+	keeping := &pace{clock: env.Clock}
 	web := &http.Client{
-		Transport: answers{env.Net.Transport()},
-		Timeout:   s.Answer,
+		Transport: answers{&shared{clock: env.Clock, pace: keeping, reads: map[string]*read{},
+			base: paced{base: env.Net.Transport(), pace: keeping, within: s.Answer}}},
 		// A redirected mutation would be sent a second time.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -65,8 +71,11 @@ func open(env binding.Env, s settings) (*Client, error) {
 		hcloud.WithApplication("drhost", ""),
 		hcloud.WithRetryOpts(hcloud.RetryOpts{BackoffFunc: never, MaxRetries: 0}),
 	)
-	return &Client{api: api, clock: env.Clock, dir: env.Dir, marks: map[string]int64{},
-		foretold: map[string]foretoldServer{}}, nil
+	c := &Client{api: api, clock: env.Clock, dir: env.Dir, pace: keeping, marks: map[string]int64{},
+		foretold: map[string]foretoldServer{}}
+	c.progress = batch[int64, map[int64]*hcloud.Action]{clock: env.Clock, every: pollEvery, ready: keeping.pass, ask: c.askActions}
+	c.servings = batch[serverKey, map[serverKey]*hcloud.Server]{clock: env.Clock, ready: keeping.pass, ask: c.askServers}
+	return c, nil
 }
 
 // answers turns every answer that is not the API's own (a proxy's page, a

@@ -211,6 +211,9 @@ func retryAfter(clk clock.Clock, header http.Header) time.Duration {
 		return 0
 	}
 	wait := time.Unix(reset, 0).Sub(clk.Now())
+	if limit, err := strconv.Atoi(header.Get("RateLimit-Limit")); err == nil && limit > 0 {
+		wait = min(wait, refilled/time.Duration(limit)) // the next one; further ones keep the pace
+	}
 	return min(max(wait, time.Second), 30*time.Second)
 }
 

@@ -23,7 +23,7 @@ type command struct {
 // carry sends a command, waits for its action and for the status it leads to.
 func (c *Client) carry(ctx context.Context, s *hcloud.Server, k command) (Server, error) {
 	op := k.verb + " " + s.Name
-	if err := c.mark(ctx, op, s); err != nil {
+	if err := c.mark(ctx, op); err != nil {
 		return Server{}, before(err)
 	}
 	action, _, err := k.post(ctx, s)
@@ -88,7 +88,7 @@ func (c *Client) settleStatus(ctx context.Context, name string, k command) (bind
 		return binding.Settlement[Server]{Landed: landed(err), Result: out}, err
 	}
 	return settlePresent(c, ctx, op, k.within, c.busyServer(s), func(ctx context.Context) (Server, bool, error) {
-		now, _, err := c.api.Server.GetByID(ctx, s.ID)
+		now, _, err := c.serverByID(ctx, s.ID)
 		if err != nil || now == nil {
 			return Server{}, false, c.translate(op, err)
 		}

@@ -165,7 +165,7 @@ func (c *Client) reach(ctx context.Context, b *budget, op string, s *hcloud.Serv
 	}
 	var now *hcloud.Server
 	err := c.await(ctx, b, op, fmt.Sprintf("%s is not %s", s.Name, want), func(ctx context.Context) (bool, error) {
-		seen, _, err := c.api.Server.GetByID(ctx, s.ID)
+		seen, _, err := c.serverByID(ctx, s.ID)
 		if err != nil {
 			return false, c.translate(op, err)
 		}
@@ -188,7 +188,7 @@ func (c *Client) find(ctx context.Context, op, name string) (*hcloud.Server, err
 	if f, ok := c.foretoldAs(name); ok {
 		return f.api, nil
 	}
-	return lookUp(ctx, c, op, "server", name, c.api.Server.Get, func(ctx context.Context) ([]string, error) {
+	return lookUp(ctx, c, op, "server", name, c.serverCalled, func(ctx context.Context) ([]string, error) {
 		all, err := c.api.Server.All(ctx)
 		return namesOf(all, func(s *hcloud.Server) string { return s.Name }), err
 	})

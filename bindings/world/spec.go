@@ -26,6 +26,12 @@ type Spec struct {
 	Apps      []AppSpec      `toml:"app"`
 	Postgres  []PostgresSpec `toml:"postgres"`
 	Regions   []RegionSpec   `toml:"region"`
+	Hetzner   HetznerSpec    `toml:"hetzner"`
+}
+
+// HetznerSpec is the state of the project's account at Hetzner.
+type HetznerSpec struct {
+	Spent int `toml:"requests_spent"` // of the requests per hour, by others, when the story begins
 }
 
 // ZoneSpec is a DNS zone at Cloudflare.
@@ -149,6 +155,9 @@ func located(err error) error {
 
 // check finds what the simulators would refuse or misunderstand.
 func (s Spec) check() error {
+	if s.Hetzner.Spent < 0 {
+		return fmt.Errorf("hetzner: requests_spent is %d; it counts from 0", s.Hetzner.Spent)
+	}
 	servers, floating, networks := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, n := range s.Networks {
 		networks[n.Name] = true

@@ -158,7 +158,7 @@ func (w *World) makeProviders(context.Context) (err error) {
 	w.onClose(w.rack.Close)
 	w.metal = &metal{rack: w.rack, key: w.access.publicKey, routes: map[string]int64{}}
 	w.hetzner = hetznersim.New(hetznersim.Options{Metal: w.metal, Clock: w.opt.Clock, Speed: w.opt.Speed,
-		Token: w.access.hetznerToken, Seed: w.opt.Seed})
+		Token: w.access.hetznerToken, Seed: w.opt.Seed, Spent: w.spec.Hetzner.Spent})
 	w.onClose(func() error { w.hetzner.Close(); return nil })
 	w.cloudflare = cloudflaresim.New(cloudflaresim.Options{Clock: w.opt.Clock, Speed: w.opt.Speed, Token: w.access.cloudflareToken, Probe: w.probe})
 	w.gateways["hetzner"] = &gateway{provider: "hetzner", latency: hetznerLatency, next: w.hetzner.Handler(),

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -40,15 +41,34 @@ func newCheck(a *app) *cobra.Command {
 }
 
 func newList(a *app) *cobra.Command {
-	return &cobra.Command{
-		Use:     "list [FOLDER]",
-		Short:   "List the runbooks and drills of a folder; nothing is called",
-		Example: `  drhost list runbooks --json`,
-		Args:    cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+	var coverage bool
+	var env string
+	cmd := &cobra.Command{
+		Use:   "list [FOLDER]",
+		Short: "List the runbooks and drills of a folder, or what of an environment they cover",
+		Long: `List the runbooks and drills of a folder; nothing is called.
+
+With --coverage the environment's servers, zones, databases and so on are read
+live, and each is held against the drills that name it in their inputs (by name,
+or by a label such as tier=hobby) and against the runs of those drills in the
+state folder. What has no drill that passed lately is not covered.`,
+		Example: `  drhost list runbooks --json
+  drhost list --coverage --env production`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
 			folder := "runbooks"
 			if len(args) == 1 {
 				folder = args[0]
+			}
+			if coverage {
+				c, err := a.host.Coverage(cmd.Context(), folder, env)
+				if err != nil {
+					return err
+				}
+				return a.print(c, func(w io.Writer) error { return a.host.CoverageTable(w, c) })
+			}
+			if env != "" {
+				return &usageError{errors.New("--env says whose coverage is asked for: add --coverage")}
 			}
 			list, err := a.host.List(folder)
 			if err != nil {
@@ -57,6 +77,9 @@ func newList(a *app) *cobra.Command {
 			return a.print(listed(list), func(w io.Writer) error { return a.host.ListTable(w, list) })
 		},
 	}
+	cmd.Flags().BoolVar(&coverage, "coverage", false, "tell which resources of the environment no drilled scenario covers")
+	cmd.Flags().StringVar(&env, "env", "", "environment whose coverage is asked for; the default one when left out")
+	return cmd
 }
 
 func newInit(a *app) *cobra.Command {

@@ -36,6 +36,9 @@ type Module struct {
 	// Open makes the client of one run. It must not call the provider: a
 	// missing credential is a fault of kind invalid that names the variable.
 	Open func(env Env) (any, error)
+	// Inventory lists what the environment holds that a disaster may strike;
+	// nil: the module knows of nothing. See Listing.
+	Inventory func(ctx context.Context, client any) ([]Resource, error)
 }
 
 // NewModule declares a module whose client is C and whose settings are the

@@ -116,3 +116,27 @@ func Poll(ctx context.Context, c Clock, within, every time.Duration, try func(co
 		}
 	}
 }
+
+// Follow waits until done is closed, which others bring about, or until ctx is
+// done; it returns ctx.Err() then. What is cut off under m meanwhile, the meter
+// of those others, is cut off here too; with a nil m all of the time waited was
+// a wait of the clock.
+func Follow(ctx context.Context, c Clock, m *Meter, done <-chan struct{}) error {
+	start, before := c.Now(), time.Duration(0)
+	if m != nil {
+		before = m.Total()
+	}
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	// More than the clock's speed makes of the time waited was cut off before.
+	cut := time.Duration(float64(c.Now().Sub(start)) * (c.Speed() - 1))
+	if m != nil {
+		cut = min(cut, m.Total()-before)
+	}
+	Cut(ctx, cut)
+	return err
+}

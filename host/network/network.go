@@ -55,7 +55,8 @@ func newTransport(dial dialFunc) *http.Transport {
 	return &http.Transport{
 		DialContext:           dial,
 		ForceAttemptHTTP2:     true,
-		MaxIdleConns:          20,
+		MaxIdleConns:          100,
+		MaxIdleConnsPerHost:   50, // many branches talk to one provider
 		IdleConnTimeout:       60 * time.Second,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ExpectContinueTimeout: time.Second,

@@ -15,7 +15,7 @@ import (
 // Limits are what a script may use. Zero fields stand for the defaults.
 type Limits struct {
 	Instructions int64         // between two refills; default 10 million
-	CPU          time.Duration // of the process, between two refills; default 600 ms
+	CPU          time.Duration // of one processor, between two refills; default 600 ms
 	Heap         uint64        // bytes by which the heap may grow while the script runs; default 160 MiB
 }
 

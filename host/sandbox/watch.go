@@ -31,11 +31,13 @@ func (w *watch) start(heap uint64) (stop func()) {
 		heapNow := newHeapGauge()
 		var used time.Duration
 		var allowance int64
-		last := clock.CPU()
+		last, at := clock.CPU(), clock.System{}.Now()
 		for (clock.System{}).Sleep(ctx, watchEvery) == nil {
-			now := clock.CPU()
-			step := now - last
-			last = now
+			now, then := clock.CPU(), clock.System{}.Now()
+			// One thread cannot use more than the time that has passed: the rest
+			// is the answers to other branches, which are no work of the script.
+			step := min(now-last, then.Sub(at))
+			last, at = now, then
 			if n := w.refills.Load(); n != allowance {
 				allowance, used = n, 0
 			}

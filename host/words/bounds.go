@@ -9,7 +9,7 @@ import (
 // that names the line; Bounds says all of it for the reference.
 const (
 	MaxInstructions = 10_000_000             // between two calls of a provider
-	MaxCPU          = 600 * time.Millisecond // of the process, between two calls
+	MaxCPU          = 600 * time.Millisecond // of one processor, between two calls
 	MaxHeap         = 160 << 20              // bytes by which the heap may grow
 	MaxString       = 8 << 20                // bytes of one string
 	MaxPattern      = 4 << 10                // bytes of a pattern
@@ -23,12 +23,12 @@ const (
 	MaxText         = 16 << 10               // bytes of a note
 	MaxMessage      = 4 << 10                // bytes of an error, a question, a printed line
 	MaxItems        = 100_000                // values in what crosses into the journal
-	MaxPlain        = 256 << 10              // bytes of text in it
+	MaxPlain        = 1 << 20                // bytes of text in it; a list of 1000 servers has 400 KiB
 	MaxDepth        = 32                     // tables inside each other in it
 	MaxJoined       = 8 << 20                // bytes that branches return together
 	MaxBranches     = 1000                   // of one parallel or each
-	MaxAtOnce       = 256                    // of them at the same time
-	MaxAlive        = 400                    // of all that are under way
+	MaxAtOnce       = 512                    // of them at the same time
+	MaxAlive        = 600                    // of all that are under way
 	MaxAttempts     = 100                    // of a step or a retry
 	MaxNested       = 30                     // steps and branches inside each other
 	MaxRecords      = 50_000                 // in the journal of a run

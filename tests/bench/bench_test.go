@@ -139,3 +139,23 @@ func TestUnknownMeasurement(t *testing.T) {
 		t.Errorf("%v %v", chosen, err)
 	}
 }
+
+func TestFleetBound(t *testing.T) {
+	if got := leastRequests(500); got != 510 {
+		t.Errorf("%d requests for 500 servers", got)
+	}
+	if got := fleetBound(51, 10); got != 6800*time.Millisecond { // 53 requests and a boot of 15 s, ten times faster
+		t.Errorf("51 servers take at least %s", got)
+	}
+	if text := fleetWorld(3); strings.Count(text, "off = true") != 3 || !strings.Contains(text, "requests_spent = 3600") {
+		t.Errorf("the world:\n%s", text)
+	}
+	for _, c := range []struct {
+		figure, most float64
+		want         string
+	}{{1.2, 1.3, "met"}, {1.4, 1.3, "missed"}, {9, 0, ""}} {
+		if got := (row{Count: &count{c.figure, "requests", c.most}}).met(); got != c.want {
+			t.Errorf("%v of %v: %q", c.figure, c.most, got)
+		}
+	}
+}

@@ -1,6 +1,6 @@
 // Command bench measures what drhost costs beside the work it has to wait for:
 // starting, a call through the gate, a journaled mutation, a record, a resume,
-// and a whole recovery. Each figure stands beside a rival measured on the same machine in
+// a whole recovery, and that of a fleet. Each figure stands beside a rival measured on the same machine in
 // the same run, because a figure alone says more about the machine. It must
 // never fail because a target was missed, only when something did not run.
 //
@@ -66,6 +66,9 @@ func sections() []section {
 			"world and the waits of eventually and retry made the run wait (at the drill's speed), and the calls of backup and pg, in which\n" +
 			"PostgreSQL works; added up in sequence, and of parallel branches the one that ends last. All else, also what drhost's clients\n" +
 			"do inside a call, counts against drhost. Beside it the same path with every call as it took.", measureDemo},
+		{"fleet", "runbooks/hobby_fleet.lua starts that many bare servers that are off, by each, at Hetzner's pace and with an hour's requests used\n" +
+			"up by others. The bound is what no client can beat: the requests that list the servers and start each, one a second, and the\n" +
+			"boot of the last one. Requests are counted by the simulator; the memory is the most that the process had resident.", measureFleet},
 	}
 }
 
@@ -73,7 +76,7 @@ func run(ctx context.Context, args []string, out, say io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(say)
 	asJSON := flags.Bool("json", false, "print the figures as JSON")
-	only := flags.String("only", "", "measure only these, by comma: start, call, mutation, resume, record, demo")
+	only := flags.String("only", "", "measure only these, by comma: start, call, mutation, resume, record, demo, fleet")
 	rounds := flags.Int("rounds", 20, "how often each program is started")
 	withK6 := flags.Bool("k6", true, "build and start k6 as a rival; the first time takes minutes")
 	if err := flags.Parse(args); err != nil {

@@ -26,8 +26,18 @@ type row struct {
 	RivalTook   time.Duration
 	TargetTook  time.Duration
 	TargetRatio float64
+	Count       *count // instead of a duration
 	Note        string // why there is no figure
 }
+
+// count is a figure that is no duration.
+type count struct {
+	Figure float64
+	Unit   string
+	Most   float64 // the target: at most that; 0: none
+}
+
+func (c count) String() string { return fmt.Sprintf("%.3g %s", c.Figure, c.Unit) }
 
 // ratio is 0 when there is nothing to compare with.
 func (r row) ratio() float64 {
@@ -40,6 +50,8 @@ func (r row) ratio() float64 {
 // met is empty when there is no target.
 func (r row) met() string {
 	switch {
+	case r.Count != nil && r.Count.Most > 0:
+		return verdict(r.Count.Figure <= r.Count.Most)
 	case r.TargetTook > 0:
 		return verdict(r.Took < r.TargetTook)
 	case r.TargetRatio > 0 && r.ratio() > 0:
@@ -57,6 +69,8 @@ func verdict(met bool) string {
 
 func (r row) target() string {
 	switch {
+	case r.Count != nil && r.Count.Most > 0:
+		return fmt.Sprintf("<= %.3g", r.Count.Most)
 	case r.TargetTook > 0:
 		return "< " + figure(r.TargetTook)
 	case r.TargetRatio > 0:
@@ -80,6 +94,11 @@ func (r row) MarshalJSON() ([]byte, error) {
 	add("target_s", r.TargetTook.Seconds(), r.TargetTook > 0)
 	add("target_ratio", r.TargetRatio, r.TargetRatio > 0)
 	add("verdict", r.met(), r.met() != "")
+	if r.Count != nil {
+		add("measured", r.Count.Figure, true)
+		add("unit", r.Count.Unit, true)
+		add("target", r.Count.Most, r.Count.Most > 0)
+	}
 	add("note", r.Note, r.Note != "")
 	return json.Marshal(out)
 }
@@ -103,7 +122,11 @@ func printTable(w io.Writer, done []measured) error {
 			if r.Note != "" {
 				ratio = r.Note
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Benchmark, figure(r.Took), r.Rival, figure(r.RivalTook), ratio, r.target(), r.met())
+			took := figure(r.Took)
+			if r.Count != nil {
+				took = r.Count.String()
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Benchmark, took, r.Rival, figure(r.RivalTook), ratio, r.target(), r.met())
 		}
 		if m.Problem != "" {
 			fmt.Fprintf(t, "%s\tdid not run\t\t\t\t\t\n", m.Name)

@@ -77,6 +77,40 @@ func TestCommandLineServers(t *testing.T) {
 	hcloud("hcloud: server not found: new-1", "server", "describe", "new-1")
 }
 
+// TestCommandLineRest is what an operator may reach for besides.
+func TestCommandLineRest(t *testing.T) {
+	l, hcloud := commandLine(t)
+	if hcloud == nil {
+		return
+	}
+	l.sim.AddVolume("far", "hel1", 10, 0, nil)
+	hcloud("Password of server", "server", "reset-password", "hobby-1")
+	hcloud("wss://console", "server", "request-console", "hobby-1")
+	hcloud("enabled", "server", "enable-backup", "hobby-1")
+	hcloud("22-02", "server", "describe", "hobby-1")
+	hcloud("disabled", "server", "disable-backup", "hobby-1")
+	hcloud("debian-12.5.0-amd64-netinst.iso", "iso", "list")
+	hcloud("attached", "server", "attach-iso", "hobby-1", "debian-12.5.0-amd64-netinst.iso")
+	hcloud("debian-12.5.0-amd64-netinst.iso", "server", "describe", "hobby-1")
+	hcloud("detached", "server", "detach-iso", "hobby-1")
+	hcloud("hcloud: ISO not found: nosuch.iso", "server", "attach-iso", "hobby-1", "nosuch.iso")
+	hcloud("created", "placement-group", "create", "--name", "apart", "--type", "spread")
+	hcloud("hcloud: server must be stopped", "server", "add-to-placement-group", "--placement-group", "apart", "hobby-1")
+	hcloud("hcloud: server must be stopped", "server", "change-type", "hobby-1", "cx32")
+	hcloud("stopped", "server", "poweroff", "hobby-1")
+	hcloud("added to placement group", "server", "add-to-placement-group", "--placement-group", "apart", "hobby-1")
+	hcloud("apart", "placement-group", "list")
+	hcloud("removed from placement group", "server", "remove-from-placement-group", "hobby-1")
+	hcloud("changed to type", "server", "change-type", "hobby-1", "cx32")
+	hcloud("cx32", "server", "describe", "hobby-1")
+	hcloud("resized", "volume", "resize", "--size", "20", "data")
+	hcloud("hcloud:", "volume", "resize", "--size", "5", "data")
+	hcloud("hcloud:", "volume", "attach", "far", "--server", "hobby-2")
+	hcloud("created", "primary-ip", "create", "--name", "kept", "--type", "ipv4", "--datacenter", "nbg1-dc3")
+	hcloud("kept", "primary-ip", "list")
+	hcloud("hcloud: invalid input in field 'location'", "primary-ip", "create", "--name", "nowhere", "--type", "ipv4", "--datacenter", "nosuch")
+}
+
 func TestCommandLineConnections(t *testing.T) {
 	l, hcloud := commandLine(t)
 	if hcloud == nil {

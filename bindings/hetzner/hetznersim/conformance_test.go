@@ -88,6 +88,7 @@ func forms() map[string][3]any {
 // commandForms are the answers to commands that are more than one action.
 func commandForms() map[string]any {
 	return map[string]any{
+		"request_console": schema.ServerActionRequestConsoleResponse{}, "reset_password": schema.ServerActionResetPasswordResponse{},
 		"create_image": schema.ServerActionCreateImageResponse{}, "enable_rescue": schema.ServerActionEnableRescueResponse{},
 		"rebuild": schema.ServerActionRebuildResponse{}, "apply_to_resources": actionsOnly{}, "remove_from_resources": actionsOnly{},
 		"set_rules": actionsOnly{},

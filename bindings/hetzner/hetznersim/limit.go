@@ -21,12 +21,12 @@ type limiter struct {
 	touched time.Time
 }
 
-func newLimiter(size int, speed float64, now time.Time) *limiter {
+func newLimiter(size, spent int, speed float64, now time.Time) *limiter {
 	if size == 0 {
 		size = hourly
 	}
 	l := &limiter{size: max(float64(size), 0), touched: now}
-	l.left, l.refill = l.size, l.size/hourly*speed
+	l.left, l.refill = max(0, l.size-float64(spent)), l.size/hourly*speed
 	return l
 }
 

@@ -107,8 +107,10 @@ func page[T any](c *call, key string, list []T, view func(T) obj) (int, any, err
 	}
 	size = min(size, largestPage)
 	last := max(1, (len(list)+size-1)/size)
-	number = min(number, last+1) // pages beyond the end are empty
-	from := min(len(list), (number-1)*size)
+	from := len(list) // pages beyond the end are empty
+	if number <= last {
+		from = (number - 1) * size
+	}
 	views := make([]obj, 0, size)
 	for _, one := range list[from:min(len(list), from+size)] {
 		views = append(views, view(one))
@@ -118,7 +120,7 @@ func page[T any](c *call, key string, list []T, view func(T) obj) (int, any, err
 		"last_page": last, "total_entries": len(list),
 	}
 	if number > 1 {
-		turn["previous_page"] = number - 1
+		turn["previous_page"] = min(number-1, last)
 	}
 	if number < last {
 		turn["next_page"] = number + 1

@@ -303,8 +303,12 @@ func TestCatalogue(t *testing.T) {
 		t.Fatalf("%d, %v", len(sizes), err)
 	}
 	ok[*hcloud.LoadBalancerType](t)(l.client.LoadBalancerType.GetByID(l.ctx, 2))
-	if isos, err := l.client.ISO.All(l.ctx); err != nil || len(isos) != 0 {
+	if isos, err := l.client.ISO.All(l.ctx); err != nil || len(isos) != 4 {
 		t.Fatalf("%d, %v", len(isos), err)
+	}
+	if far, resp, err := l.client.ISO.List(l.ctx, hcloud.ISOListOpts{ListOpts: hcloud.ListOpts{Page: 99, PerPage: 2}}); err != nil || len(far) != 0 ||
+		resp.Meta.Pagination.Page != 99 || resp.Meta.Pagination.LastPage != 2 || resp.Meta.Pagination.PreviousPage != 2 || resp.Meta.Pagination.NextPage != 0 {
+		t.Fatalf("a page beyond the end: %v, %v, %+v", far, err, resp.Meta.Pagination)
 	}
 	if c, err := l.client.Certificate.All(l.ctx); err != nil || len(c) != 0 {
 		t.Fatalf("%d, %v", len(c), err)

@@ -106,6 +106,7 @@ func (s *Sim) createPrimary(c *call) (int, any, error) {
 		AutoDelete   bool              `json:"auto_delete"`
 		Labels       map[string]string `json:"labels"`
 		Location     ref               `json:"location"`
+		Datacenter   ref               `json:"datacenter"` // deprecated, and all that older clients send
 	}
 	if err := c.decode(&asked); err != nil {
 		return 0, nil, err
@@ -124,6 +125,9 @@ func (s *Sim) createPrimary(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	where, v := findLocation(asked.Location), (*server)(nil)
+	if i := slices.IndexFunc(locations(), func(l *location) bool { return l.datacenter == asked.Datacenter.name }); where == nil && i >= 0 {
+		where = locations()[i]
+	}
 	if asked.AssigneeID != 0 {
 		var err error
 		if v, err = s.assignable(asked.AssigneeID, asked.Type); err != nil {

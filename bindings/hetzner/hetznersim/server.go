@@ -23,6 +23,8 @@ type server struct {
 	disk           int
 	nets           []attachment
 	placement      int64
+	window         string // when backups are made; empty: none are
+	iso            *iso   // nil: none is attached
 	protectDelete  bool
 	protectRebuild bool
 }
@@ -92,13 +94,16 @@ func (s *Sim) serverView(v *server) obj {
 	view := obj{
 		"id": v.id, "name": v.name, "status": v.status(), "created": stamp(v.created), "public_net": net, "private_net": private,
 		"server_type": s.serverTypeView(v.kind), "included_traffic": included(v.location.name, 20, 1),
-		"outgoing_traffic": nil, "ingoing_traffic": nil, "backup_window": nil, "rescue_enabled": v.rescue, "iso": nil,
+		"outgoing_traffic": nil, "ingoing_traffic": nil, "backup_window": optional(v.window), "rescue_enabled": v.rescue, "iso": nil,
 		"locked": v.busy > 0, "location": v.location.view(), "image": nil,
 		"protection": obj{"delete": v.protectDelete, "rebuild": v.protectRebuild}, "labels": shown(v.labels),
 		"volumes": s.volumesOf(v.id), "primary_disk_size": v.disk, "placement_group": nil, "load_balancers": s.balancersOf(v.id),
 	}
 	if v.image != nil {
 		view["image"] = s.imageView(v.image)
+	}
+	if v.iso != nil {
+		view["iso"] = v.iso.view()
 	}
 	if g := s.placements[v.placement]; g != nil {
 		view["placement_group"] = s.placementView(g)

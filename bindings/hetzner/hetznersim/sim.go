@@ -30,6 +30,7 @@ type Options struct {
 	// refills by RateLimit/3600 per second. 0 is the vendor's 3600; below 0
 	// there is no limit.
 	RateLimit int
+	Spent     int // requests of the limit that others have used up already
 }
 
 // Sim is one simulated project at Hetzner Cloud. It is safe for concurrent use.
@@ -89,7 +90,7 @@ func New(o Options) *Sim {
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Sim{
 		metal: o.Metal, clock: o.Clock, speed: o.Speed, latency: o.Latency,
-		limit: newLimiter(o.RateLimit, o.Speed, o.Clock.Now()),
+		limit: newLimiter(o.RateLimit, o.Spent, o.Speed, o.Clock.Now()),
 		ctx:   ctx, cancel: cancel,
 		random: rand.New(rand.NewPCG(uint64(o.Seed), 0x6865747a)), token: o.Token,
 		lastID: firstID - 1, failures: map[string]int{}, soldOut: map[offer]bool{}, disabled: map[string]bool{},

@@ -20,6 +20,7 @@ func (s *Sim) machinery() map[string]noun {
 		"change_protection": s.protectServer, "change_dns_ptr": s.changeServerPtr,
 	}
 	maps.Copy(serverActs, s.powerCommands())
+	maps.Copy(serverActs, s.serverSettings())
 	return map[string]noun{
 		"servers": {
 			kind: "server", list: s.listServers, create: s.createServer,
@@ -93,7 +94,7 @@ func (s *Sim) catalogue() map[string]noun {
 		"load_balancer_types": {list: s.listBalancerTypes, get: s.getBalancerType},
 		"locations":           {list: s.listLocations, get: s.getLocation},
 		"datacenters":         {list: s.listDatacenters, get: s.getDatacenter},
-		"isos":                {list: nothing("isos"), get: none("ISO")},
+		"isos":                {list: s.listISOs, get: s.getISO},
 		"certificates":        {list: nothing("certificates"), get: none("certificate")},
 		"pricing":             {list: s.getPricing},
 	}
