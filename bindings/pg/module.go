@@ -21,6 +21,7 @@ func Module() *binding.Module {
 		binding.Declare(replication),
 		binding.Declare(promote),
 		binding.Declare(follow),
+		binding.Declare(smoke),
 		binding.Declare(terminateConnections),
 	)
 }
