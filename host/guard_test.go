@@ -30,7 +30,24 @@ func cloudHost(t *testing.T) *Host {
 	return h
 }
 
-// openIn opens the module cloud in an environment, as a run does.
+// platformSettings are those of a provider with two addresses, as Fly.io is.
+type platformSettings struct {
+	MachinesURL string       `lua:"machines_url" default:"https://api.machines.example" doc:"Address of the machines."`
+	APIURL      string       `lua:"api_url" default:"https://api.platform.example" doc:"Address of the rest."`
+	Token       secret.Value `lua:"token" default:"env:PLATFORM_TOKEN" doc:"Token."`
+}
+
+func platformHost(t *testing.T) *Host {
+	t.Helper()
+	module := binding.NewModule[*platformSettings, platformSettings]("platform", "A platform.", func(_ binding.Env, s platformSettings) (*platformSettings, error) { return &s, nil })
+	h, err := New([]*binding.Module{module}, nil, nil, nil, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// openIn opens the host's modules in an environment, as a run does.
 func openIn(t *testing.T, h *Host, toml, env string, mode policy.Mode) error {
 	t.Helper()
 	dir := t.TempDir()
@@ -56,10 +73,14 @@ func openIn(t *testing.T, h *Host, toml, env string, mode policy.Mode) error {
 	if err := p.guardDrill(e, mode); err != nil {
 		return err
 	}
-	if err := h.guard(p, e, []string{"cloud"}); err != nil {
+	var modules []string
+	for _, m := range h.Catalog.Modules() {
+		modules = append(modules, m.Name)
+	}
+	if err := h.guard(p, e, modules); err != nil {
 		return err
 	}
-	clients, err := h.clients(e, []string{"cloud"}, h.guarded(p, e, p.resolver(e, &h.redactor)), p.config.Dir)
+	clients, err := h.clients(e, modules, h.guarded(p, e, p.resolver(e, &h.redactor)), p.config.Dir)
 	closeAll(clients)
 	return err
 }
@@ -110,6 +131,41 @@ func TestGuard(t *testing.T) {
 			for _, token := range []string{c.live, c.staging} {
 				if err != nil && len(token) >= leastTelling && strings.Contains(err.Error(), token) {
 					t.Errorf("the message holds the credential: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// TestEachAddressIsGuarded: a provider that is reached by several addresses is
+// refused when one of them belongs to another world.
+func TestEachAddressIsGuarded(t *testing.T) {
+	const local = "[env.production]\n[env.local]\nsimulated = true\n[env.local.platform]\ntoken = \"plain:made-up-for-tests\"\n"
+	for _, c := range []struct {
+		name, toml, env string
+		want            []string // empty: allowed
+	}{
+		{name: "production with the defaults", toml: "[env.production]\n"},
+		{name: "the machines on loopback in production", toml: "[env.production.platform]\nmachines_url = \"http://127.0.0.1:4280\"\n",
+			want: []string{"denied", "[env.production.platform] machines_url", "127.0.0.1:4280", "simulated = true"}},
+		{name: "the rest on loopback in production", toml: "[env.production.platform]\napi_url = \"http://[::1]:4280\"\n",
+			want: []string{"denied", "[env.production.platform] api_url", "[::1]:4280", "simulated = true"}},
+		{name: "both real in a simulated environment", toml: local, env: "local", want: []string{"denied", `"local"`, "https://api.machines.example", "machines_url"}},
+		{name: "the machines real in a simulated environment", toml: local + "api_url = \"http://127.0.0.1:4280\"\n", env: "local",
+			want: []string{"denied", "https://api.machines.example", "[env.local.platform] machines_url"}},
+		{name: "the rest real in a simulated environment", toml: local + "machines_url = \"http://127.0.0.1:4280\"\n", env: "local",
+			want: []string{"denied", "https://api.platform.example", "[env.local.platform] api_url"}},
+		{name: "both simulated", toml: local + "machines_url = \"http://127.0.0.1:4280\"\napi_url = \"http://localhost:4280\"\n", env: "local"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Setenv("PLATFORM_TOKEN", "token-of-the-platform")
+			err := openIn(t, platformHost(t), c.toml, c.env, policy.Run)
+			if len(c.want) == 0 && err != nil {
+				t.Errorf("refused: %v", err)
+			}
+			for _, want := range c.want {
+				if err == nil || !strings.Contains(err.Error(), want) || ExitCode(err) != ExitUsage {
+					t.Errorf("want %q, exit 2; got %v", want, err)
 				}
 			}
 		})

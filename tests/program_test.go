@@ -75,9 +75,9 @@ func command(dir string, args ...string) *exec.Cmd {
 }
 
 // startSim keeps a simulated world running until the test ends.
-func startSim(t *testing.T, dir string, speed int) {
+func startSim(t *testing.T, dir string, speed int, with ...string) {
 	t.Helper()
-	cmd := command(dir, "sim", "--speed", fmt.Sprint(speed))
+	cmd := command(dir, append([]string{"sim", "--speed", fmt.Sprint(speed)}, with...)...)
 	var errOut bytes.Buffer
 	cmd.Stderr = &errOut
 	out, err := cmd.StdoutPipe()

@@ -5,7 +5,7 @@ import "github.com/webhost-systems/drhost/host/binding"
 // Module declares `require "pg"`.
 func Module() *binding.Module {
 	return binding.NewModule[*Client, settings]("pg",
-		"PostgreSQL servers, whoever runs them: questions, statements, readiness, row counts, promotion of a replica.",
+		"PostgreSQL servers, whoever runs them: questions, statements, readiness, row counts, promotion of a replica, whom one follows.",
 		open,
 		binding.Declare(query),
 		binding.Declare(execute),
@@ -20,6 +20,8 @@ func Module() *binding.Module {
 		binding.Declare(isReplica),
 		binding.Declare(replication),
 		binding.Declare(promote),
+		binding.Declare(follow),
+		binding.Declare(smoke),
 		binding.Declare(terminateConnections),
 	)
 }

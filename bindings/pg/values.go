@@ -84,6 +84,8 @@ func fits(ctx context.Context, conn *pgx.Conn, sql string, params []any) error {
 // kindOf names a value without showing it.
 func kindOf(v any) string {
 	switch v := v.(type) {
+	case float64:
+		return kindOf(numeral(v))
 	case numeral:
 		if float64(v) != math.Trunc(float64(v)) {
 			return "number with a fraction"

@@ -153,6 +153,51 @@
 ---@field host string Name or address of the replica, with :port when it is not the configured one.
 ---@field within? drhost.Duration How long it may take to accept writes. Default: 1m.
 
+---@class (exact) pg.Following
+---@field primary string Address of the primary, with its port.
+---@field state string streaming.
+---@field slot? string Replication slot that it reads.
+---@field position? string How far the log that it was sent goes.
+---@field changed boolean Whether this call pointed it there; false when it followed that primary before.
+
+---Arguments of pg.follow.
+---@class (exact) pg.follow.args
+---@field host string Name or address of the replica, with :port when it is not the configured one.
+---@field primary string Name or address of the primary as the replica reaches it, with :port when it is not the configured one.
+---@field user? string Role to replicate as; the one that it has now when left out.
+---@field password? drhost.Secret|string Its password, a secret of the runbook; the one that it has now when left out. It stays out of the journal.
+---@field slot? string Replication slot on the primary; the one that it has now when left out.
+---@field within? drhost.Duration How long it may take until the log streams. Default: 2m.
+
+---@class (exact) pg.SmokeQuery
+---@field name string What the result is called.
+---@field sql string One statement that reads; the first column of its first row is the value.
+---@field params? any[] Values for $1, $2 and so on.
+---@field equals? any The value has to be this.
+---@field at_least? number The value has to be a number not below this.
+---@field at_most? number The value has to be a number not above this.
+---@field rows? integer There have to be so many rows; without any expectation at least one.
+
+---@class (exact) pg.Smoked
+---@field ok boolean Whether every answer is as expected.
+---@field failed string[] Names of those that are not, in the order asked.
+---@field results table<string, pg.SmokeAnswer> What came of each, by name.
+
+---@class (exact) pg.SmokeAnswer
+---@field ok boolean Whether the answer is as expected.
+---@field value? any First column of the first row.
+---@field rows integer How many rows there were.
+---@field problem? string What is wrong.
+---@field cause? string Its usual cause.
+---@field way_out? string What to do.
+
+---Arguments of pg.smoke.
+---@class (exact) pg.smoke.args
+---@field host string Name or address of the server, with :port when it is not the configured one.
+---@field database? string Database to ask; that of the settings when not given.
+---@field queries pg.SmokeQuery[] The questions; all are asked, whatever comes of the others.
+---@field within? drhost.Duration How long each may run. Default: 30s.
+
 ---@class (exact) pg.Terminated
 ---@field sessions integer Sessions that were told to end.
 
@@ -162,7 +207,7 @@
 ---@field database string Database whose sessions end.
 ---@field except_self? boolean Leave sessions of drhost itself alone. Default: true.
 
----PostgreSQL servers, whoever runs them: questions, statements, readiness, row counts, promotion of a replica.
+---PostgreSQL servers, whoever runs them: questions, statements, readiness, row counts, promotion of a replica, whom one follows.
 ---@class pg
 local pg = {}
 
@@ -295,6 +340,26 @@ function pg.replication(args) end
 ---@param args pg.promote.args
 ---@return pg.Promotion
 function pg.promote(args) end
+
+---Point a replica at another primary and wait until it streams from there: primary_conninfo is set and loaded, nothing is restarted. What the replica logs in with stays unless user or password are given. A replica that got further than the new primary cannot follow it: promote the one that is furthest (pg.replication). PostgreSQL itself writes a changed setting into the server's log: a password in it as well, which a passfile on the replica avoids.
+---
+---Changes something. Raises denied, invalid, conflict, unavailable, timeout.
+---```lua
+---pg.follow { host = "203.0.113.12", primary = "203.0.113.11" }
+---```
+---@param args pg.follow.args
+---@return pg.Following
+function pg.follow(args) end
+
+---Ask a database several questions and hold each answer against what is expected, after a restore or a failover. All are asked, each in a read-only transaction of its own; one that fails or answers otherwise is a result, not a fault. Only a server that cannot be reached raises.
+---
+---Reads only. Raises not_found, denied, invalid, unavailable, timeout.
+---```lua
+---pg.smoke { host = "203.0.113.10", database = "webhost_prod", queries = { { name = "customers", sql = "select count(*) from customers", at_least = 1 }, { name = "newest", sql = "select max(created_at) > now() - interval '1 day' from customers", equals = true } } }
+---```
+---@param args pg.smoke.args
+---@return pg.Smoked
+function pg.smoke(args) end
 
 ---End the sessions of a database; what they had not committed is rolled back. Clients may connect again at once.
 ---
