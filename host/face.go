@@ -149,6 +149,9 @@ func (h *Host) Summary(w io.Writer, r *Result, color bool) error {
 	if r.Report.Plan != nil && r.Report.Status == "done" {
 		fmt.Fprintf(w, "to run it: drhost run --plan %s\n", r.ID)
 	}
+	if r.Folder == "" { // it left nothing, see LookVerb
+		return nil
+	}
 	if r.Unwritten != nil {
 		_, err := fmt.Fprintf(w, "the report could not be written (%v); once that is mended, `drhost report %s` prints it from the journal\n", r.Unwritten, r.ID)
 		return err
@@ -187,7 +190,9 @@ func ending(r *Result) string {
 	case undo != nil:
 		return fmt.Sprintf("%s\nto go on with taking it back: %s", text, r.Continuation())
 	case status != "done" && r.Report.Mode == string(policy.Run):
-		text += fmt.Sprintf("\nto go on: %s", r.Continuation())
+		if on := r.Continuation(); on != "" {
+			text += "\nto go on: " + on
+		}
 	}
 	return text
 }
@@ -206,7 +211,7 @@ func (r *Result) undo() *report.Undo {
 // is made anew, and a drill's world has ended with the drill.
 func (r *Result) Continuation() string {
 	switch {
-	case r.Report.Mode == string(policy.Plan) || r.Report.Drill != "":
+	case r.Report.Mode == string(policy.Plan) || r.Report.Drill != "" || r.Folder == "":
 		return ""
 	case r.undo() != nil:
 		return "drhost undo " + r.ID

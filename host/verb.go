@@ -2,10 +2,13 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/webhost-systems/drhost/host/journal"
+	"github.com/webhost-systems/drhost/host/journal/filestore"
 	"github.com/webhost-systems/drhost/host/sandbox"
 )
 
@@ -27,6 +30,33 @@ func (h *Host) RunVerb(ctx context.Context, start, name string, r Request) (*Res
 	}
 	r.Runbook = ofProgram + name + ".lua"
 	return h.start(ctx, p, sandbox.Source{File: r.Runbook, Text: text}, r)
+}
+
+// LookVerb is RunVerb for a verb that only reads, such as one that a monitor asks
+// each minute: the gate, the halt and the environment's guard are those of any
+// run, but the journal lies in a folder of its own, open to nobody else, that is
+// gone at the end. There is nothing to resume, and what was read stays nowhere.
+func (h *Host) LookVerb(ctx context.Context, start, name string, r Request) (result *Result, err error) {
+	folder, err := os.MkdirTemp("", "drhost-look-")
+	if err != nil {
+		return nil, journalError(fmt.Errorf("make a folder for the journal: %w", err))
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	text, ok := h.Verbs[name]
+	if !ok {
+		return nil, fmt.Errorf("the program has no runbook %s", name)
+	}
+	p, err := h.open(start)
+	if err != nil {
+		return nil, err
+	}
+	p.store = h.Seams.store(filestore.New(folder, h.Clock))
+	r.Runbook = ofProgram + name + ".lua"
+	result, err = h.start(ctx, p, sandbox.Source{File: r.Runbook, Text: text}, r)
+	if result != nil {
+		result.Folder = ""
+	}
+	return result, err
 }
 
 // lastValue is what the last step that finished returned.

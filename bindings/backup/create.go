@@ -25,7 +25,7 @@ var create = binding.Func[*Client, createArgs, Backup]{
 	Name: "create", Effect: binding.Mutates,
 	Doc: "Back up a database with pg_dump, and the server's roles without their passwords, or a folder of files: compressed, encrypted when there are recipients, and summed. Rows are counted and " +
 		"content is hashed on the dump's own snapshot; of files only what differs is stored. What was stored is read back and compared; the manifest comes last. Whatever goes wrong before leaves no backup.",
-	Says:    "make a backup ({kind}) of {database} {path} on {host}",
+	Says:    "make a {kind} backup[ of the database {database}][ of the folder {path}][ on {host}][, labelled {label}]",
 	Raises:  []fault.Kind{fault.NotFound, fault.Denied, fault.Invalid, fault.Conflict, fault.Unavailable, fault.Timeout, fault.Exhausted, fault.Failed},
 	Example: `backup.create { host = "203.0.113.10", database = "webhost_prod", label = "before the migration" }`,
 	Target:  "database",

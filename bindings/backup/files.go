@@ -42,7 +42,7 @@ var restoreFiles = binding.Func[*Client, restoreFilesArgs, RestoredFiles]{
 	Name: "restore_files", Effect: binding.Mutates,
 	Doc: "Restore a backup of files, or one folder of it, here or on a machine by SSH. Only files whose size or time differs are written, each under another name until it is whole and its checksum is right. " +
 		"A folder that holds anything else is refused unless replace = true, and the refusal says what would be lost. Repeating it completes what an interrupted one began.",
-	Says:    "restore the files {id} {only} to {path} on {host} (replace: {replace}, delete: {delete})",
+	Says:    "restore[ {only} of] the files {id} to {path}[ on {host}] (replace: {replace}, delete: {delete})",
 	Raises:  []fault.Kind{fault.NotFound, fault.Denied, fault.Invalid, fault.Conflict, fault.Failed, fault.Unavailable, fault.Timeout, fault.Exhausted},
 	Example: `backup.restore_files { id = "20260228T031500Z-0a1b2c3d", host = "root@203.0.113.11", path = "/var/www/webhost", replace = true }`,
 	Target:  "path",

@@ -16,6 +16,7 @@ func Module() *binding.Module {
 		binding.Declare(createCluster),
 		binding.Declare(list),
 		binding.Declare(newest),
+		binding.Declare(lookUp),
 		binding.Declare(verify),
 		binding.Declare(restore),
 		binding.Declare(restoreCluster),

@@ -50,7 +50,7 @@ var restoreCluster = binding.Func[*Client, restoreClusterArgs, RestoredCluster]{
 	Doc: "Restore the copy of a cluster, and the archived log behind it, on a machine: beside the cluster that is there, which is then stopped, moved aside and kept. The log is read to its end " +
 		"before anything is touched; a hole or a damaged segment is refused. PostgreSQL is told the exact place to recover to and does not start when it cannot get there. If the restored cluster does not " +
 		"come up, the old one is back in its place, stopped.",
-	Says:    "restore the cluster {id} on {host} {folder}",
+	Says:    "restore the cluster {id}[ on {host}][ into {folder}][ to {time}][ to just before transaction {before_xid}][ to the point {point}]",
 	Raises:  []fault.Kind{fault.NotFound, fault.Denied, fault.Invalid, fault.Conflict, fault.Failed, fault.Unavailable, fault.Timeout, fault.Exhausted},
 	Example: `backup.restore_cluster { id = "20260228T030000Z-0a1b2c3d", host = "203.0.113.11", time = "2026-02-28T11:59:00Z" }`,
 	Target:  "host",

@@ -37,7 +37,7 @@ var restore = binding.Func[*Client, restoreArgs, Restored]{
 	Doc: "Restore a database. The backup and the key to it are checked first; it is restored beside, its rows and content are compared with the manifest, and only then it takes its name. " +
 		"A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you. " +
 		"With `table`, one table comes back as TABLE_restored_KEY, without its indexes and constraints; nothing else is touched.",
-	Says:    "restore {id} {table} as {database} on {host} (replace: {replace})",
+	Says:    "restore[ the table {table} of] {id}[ as {database}] on {host} (replace: {replace})",
 	Raises:  []fault.Kind{fault.NotFound, fault.Denied, fault.Invalid, fault.Conflict, fault.Failed, fault.Unavailable, fault.Timeout, fault.Exhausted},
 	Example: `backup.restore { id = "20260228T030000Z-0a1b2c3d", host = "203.0.113.11", database = "webhost_prod" }`,
 	Target:  "database",

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -17,6 +18,8 @@ type verb struct {
 	options runOptions
 	given   map[string]*string // inputs by name
 	show    func(io.Writer, any) error
+	looks   bool   // it only reads: its run leaves nothing behind
+	output  string // file that takes what is shown; "": the terminal
 }
 
 func newVerb(a *app, cmd *cobra.Command, show func(io.Writer, any) error) *verb {
@@ -34,7 +37,7 @@ func newVerb(a *app, cmd *cobra.Command, show func(io.Writer, any) error) *verb 
 func (v *verb) text(f *pflag.FlagSet, name, doc string) {
 	value := new(string)
 	f.StringVar(value, name, "", doc)
-	v.given[name] = value
+	v.given[strings.ReplaceAll(name, "-", "_")] = value
 }
 
 func (v *verb) flag(f *pflag.FlagSet, name, doc string) {
@@ -69,7 +72,11 @@ func (v *verb) run(cmd *cobra.Command, runbook string) (any, error) {
 	}
 	ctx, done := interruptible(cmd.Context(), view)
 	defer done()
-	result, err := v.app.host.RunVerb(ctx, ".", runbook, r)
+	start := v.app.host.RunVerb
+	if v.looks {
+		start = v.app.host.LookVerb
+	}
+	result, err := start(ctx, ".", runbook, r)
 	view.Close()
 	if err != nil {
 		return nil, err
@@ -77,7 +84,13 @@ func (v *verb) run(cmd *cobra.Command, runbook string) (any, error) {
 	if result.End.Exit != 0 {
 		return nil, v.app.ended(result, nil)
 	}
-	return result.Value, v.app.print(result.Value, func(w io.Writer) error { return v.show(w, result.Value) })
+	show := func() error {
+		return v.app.print(result.Value, func(w io.Writer) error { return v.show(w, result.Value) })
+	}
+	if v.output != "" {
+		return result.Value, v.app.into(v.output, show)
+	}
+	return result.Value, show()
 }
 
 // only makes a flag complete a few words.
@@ -134,6 +147,7 @@ func newBackupList(a *app) *cobra.Command {
 		Args:    cobra.NoArgs,
 	}
 	v := newVerb(a, cmd, showBackups)
+	v.looks = true
 	v.text(cmd.Flags(), "database", "only backups of this database, cluster or folder")
 	v.text(cmd.Flags(), "limit", "at most so many (default 20)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -176,16 +190,20 @@ afterwards, and compares rows and contents. The finding is noted in the reposito
 func newBackupRestore(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore BACKUP",
-		Short: "Bring a backup back: a database, one table, or files",
+		Short: "Bring a backup back: a database, one table, a cluster, or files",
 		Long: `Bring a backup back. A database is restored beside, compared with its manifest,
 and only then takes its name; one that holds tables is refused unless --replace,
 and then kept under another name. --table brings one table back under another
 name, beside the present one. Files go to --path, here or by SSH to --host, and
-only what differs is sent. A cluster is restored by a runbook.`,
+only what differs is sent. A cluster goes to a machine by SSH (--host), where the
+one that is there is moved aside and kept, or into an empty --folder of this one;
+with the archived log up to the newest moment, or to --time, --before-xid, --point.`,
 		Example: `  drhost backup restore 20260228T030000Z-0a1b2c3d --host db.example.com
   drhost backup restore 20260228T030000Z-0a1b2c3d --host db.example.com --table customers
   drhost backup restore 20260228T031500Z-0a1b2c3d --host root@203.0.113.11 --path /var/www/webhost --replace
-  drhost backup restore 20260228T031500Z-0a1b2c3d --path /tmp/uploads --only static/uploads`,
+  drhost backup restore 20260228T031500Z-0a1b2c3d --path /tmp/uploads --only static/uploads
+  drhost backup restore 20260228T030000Z-5e6f7a8b --host root@203.0.113.11 --before-xid 48213
+  drhost backup restore 20260228T030000Z-5e6f7a8b --folder /srv/beside --time 2026-02-28T11:59:00Z`,
 		Args: cobra.ExactArgs(1),
 	}
 	v := newVerb(a, cmd, showFields)
@@ -195,14 +213,19 @@ only what differs is sent. A cluster is restored by a runbook.`,
 	v.text(f, "table", "only this table, under another name")
 	v.text(f, "path", "folder that files are restored to")
 	v.text(f, "only", "only this folder or file of a backup of files")
+	v.text(f, "folder", "empty folder of this machine that a cluster is laid down in")
+	v.text(f, "cluster", "name of the cluster on the host, when there are several of one version")
+	v.text(f, "time", "bring a cluster to this moment: 2026-02-28T11:59:00Z")
+	v.text(f, "before-xid", "bring a cluster to just before this transaction")
+	v.text(f, "point", "bring a cluster to this restore point")
 	v.flag(f, "replace", "replace what is there")
 	v.flag(f, "delete", "remove files that the backup does not have")
 	v.text(f, "jobs", "how many tables and indexes are built at once (default 2)")
 	v.text(f, "within", "how long it may take (default 4h)")
 	cmd.ValidArgsFunction = a.completeBackups
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if *v.given["host"] == "" && *v.given["path"] == "" {
-			return usage("--host is missing, or --path for files; see `drhost backup restore --help`")
+		if *v.given["host"] == "" && *v.given["path"] == "" && *v.given["folder"] == "" {
+			return usage("--host is missing, or --path for files, or --folder for a cluster; see `drhost backup restore --help`")
 		}
 		v.given["id"] = &args[0]
 		_, err := v.run(cmd, "backup_restore")
@@ -228,7 +251,7 @@ about unless --yes=destroys; --dry-run only says what would go, and why.`,
 	v.text(cmd.Flags(), "within", "how long it may take (default 1h)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		runbook := "backup_prune"
-		if dry {
+		if v.looks = dry; dry {
 			runbook = "backup_prune_dry"
 		}
 		_, err := v.run(cmd, runbook)
@@ -250,6 +273,7 @@ Exit codes: 0 every objective is kept · 5 one is exceeded.`,
 		Args:    cobra.NoArgs,
 	}
 	v := newVerb(a, cmd, showStatus)
+	v.looks = true
 	v.text(cmd.Flags(), "database", "only this database, cluster or folder")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		found, err := v.run(cmd, "backup_status")
@@ -262,37 +286,6 @@ Exit codes: 0 every objective is kept · 5 one is exceeded.`,
 			}
 		}
 		return nil
-	}
-	return cmd
-}
-
-func newBackupContacts(a *app) *cobra.Command {
-	var form string
-	cmd := &cobra.Command{
-		Use:   "contacts [BACKUP]",
-		Short: "List the customers whom a database's loss concerns, with the database gone",
-		Long: `Prints the list of customers that was stored beside a backup, of the newest one of
---database when none is named. The list stands in the run's journal, too.`,
-		Example: "  drhost backup contacts --database webhost_prod --format csv\n  drhost backup contacts 20260228T030000Z-0a1b2c3d --json",
-		Args:    cobra.MaximumNArgs(1),
-	}
-	v := newVerb(a, cmd, func(w io.Writer, found any) error { return showContacts(w, found, form) })
-	v.text(cmd.Flags(), "database", "database whose newest backup it is")
-	cmd.Flags().StringVar(&form, "format", "table", "how it is printed: table or csv; --json prints JSON")
-	only(cmd, "format", "table", "csv")
-	cmd.ValidArgsFunction = a.completeBackups
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if (len(args) == 0) == (*v.given["database"] == "") {
-			return usage("name a backup, or --database for its newest one")
-		}
-		if form != "table" && form != "csv" {
-			return usage("--format %s: it is table or csv", form)
-		}
-		if len(args) == 1 {
-			v.given["id"] = &args[0]
-		}
-		_, err := v.run(cmd, "backup_contacts")
-		return err
 	}
 	return cmd
 }

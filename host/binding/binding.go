@@ -77,7 +77,7 @@ type Spec struct {
 	Name    string
 	Effect  Effect
 	Doc     string
-	Says    string // "reboot {server} ({mode})"
+	Says    string // "reboot {server}[ in mode {mode}]": what is in brackets is said when its argument is given
 	Raises  []fault.Kind
 	Example string
 	Args    *Type // a record
@@ -92,12 +92,24 @@ func (s *Spec) Full() string { return s.Module + "." + s.Name }
 
 var placeholder = regexp.MustCompile(`\{([a-z0-9_]+)\}`)
 
+// aside is a part of a sentence that is left out when an argument in it was not
+// given.
+var aside = regexp.MustCompile(`\[([^\[\]]*)\]`)
+
 // Sentence fills Says with the arguments, given as plain data by name.
 func (s *Spec) Sentence(args map[string]any) string {
 	if s.Says == "" {
 		return s.Full()
 	}
-	return placeholder.ReplaceAllStringFunc(s.Says, func(m string) string {
+	says := aside.ReplaceAllStringFunc(s.Says, func(part string) string {
+		for _, m := range placeholder.FindAllStringSubmatch(part, -1) {
+			if v := args[m[1]]; v == nil || v == "" || v == false {
+				return ""
+			}
+		}
+		return part[1 : len(part)-1]
+	})
+	return placeholder.ReplaceAllStringFunc(says, func(m string) string {
 		return sayValue(args[m[1:len(m)-1]])
 	})
 }

@@ -50,6 +50,10 @@
 ---@field kind? "logical"|"files"|"any" Which kind the database names: a dump, a tree of files, or whatever was backed up under that name. Default: logical.
 ---@field verified? boolean Only backups that were verified or restored with success. Default: false.
 
+---Arguments of backup.find.
+---@class (exact) backup.find.args
+---@field id string Backup, as backup.list names it.
+
 ---@class (exact) backup.Verification
 ---@field id string The backup.
 ---@field depth string How deep it got. "sums": checksums only, as asked or because it is encrypted and there is no key here; that does not make it verified. "read": and read to its end. "restored": and restored and compared.
@@ -230,6 +234,16 @@ function backup.list(args) end
 ---@param args backup.newest.args
 ---@return backup.Backup
 function backup.newest(args) end
+
+---The backup of that id, damaged or not: what it holds, and of which kind it is.
+---
+---Reads only. Raises not_found, invalid, denied, unavailable.
+---```lua
+---backup.find { id = "20260228T030000Z-0a1b2c3d" }
+---```
+---@param args backup.find.args
+---@return backup.Backup
+function backup.find(args) end
 
 ---Check whether a backup would come back, at one of three depths: every file's checksum; then the archive is read to its end; then it is restored on a server of this machine that is gone afterwards, and rows, contents, sequences, constraints and pages are compared. A damaged one raises and is left out by backup.newest from then on. The finding is noted in the repository; no backup is changed.
 ---
