@@ -151,7 +151,7 @@ func measureVerify(ctx context.Context, b *bench) ([]row, error) {
 		},
 		physSealed: func() (cost, error) {
 			return g.timed(func() error {
-				_, err := g.run(ctx, g.rest(g.way(restWay), "verify"))
+				_, err := g.runRest(ctx, g.way(restWay), "verify")
 				return err
 			})
 		},

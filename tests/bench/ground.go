@@ -73,6 +73,11 @@ func (b *bench) stand(ctx context.Context) (*ground, error) {
 	if err := g.fill(ctx); err != nil {
 		return nil, err
 	}
+	size, err := g.source.value(ctx, "postgres", "select (sum(pg_database_size(oid)) / 1000000)::int from pg_database")
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(b.say, "the cluster's databases have %s MB\n", size)
 	if err := g.project(ctx); err != nil {
 		return nil, err
 	}
@@ -291,19 +296,19 @@ func (g *ground) fill(ctx context.Context) error {
 	if _, err := g.do(ctx, "pgbench", "-p", port, "-i", "-q", "-s", strconv.Itoa(max(1, g.b.size*2/5/16)), benchDatabase); err != nil {
 		return err
 	}
-	rows := g.b.size * 330
 	return g.source.sql(ctx, benchDatabase, fmt.Sprintf(`
 set synchronous_commit = off;
-create temp table phrases as select array_agg(substr(md5(n::text), 1, (n %% 7) + 2) || ' restores the ' || (array['site','shop','page','order','ledger','account'])[n %% 6 + 1] || ' of customer ' || n) as list from generate_series(1, 4000) n;
-create table documents (id bigint primary key, customer int not null, title text not null, body text not null, changed timestamptz not null);
+create function phrase(n bigint) returns text language sql immutable as $$ select substr(md5(n::text), 1, (n %% 7)::int + 2) || ' restores the ' ||
+  (array['site','shop','page','order','ledger','account'])[n %% 6 + 1] || ' of customer ' || n $$;
+create table documents (id bigint primary key, customer bigint not null, title text not null, body text not null, changed timestamptz not null);
 insert into documents select n, n %% 5000, 'Document ' || n || ' ' || md5(n::text),
-  concat_ws(' ', list[n %% 3989 + 1], list[n * 7 %% 3967 + 1], md5(n::text || 'x'), list[n * 13 %% 3947 + 1], list[n * 31 %% 3931 + 1], list[n * 57 %% 3923 + 1], list[n * 91 %% 3919 + 1],
-    list[n * 111 %% 3917 + 1], md5(n::text || 'y'), list[n * 137 %% 3911 + 1], list[n * 151 %% 3907 + 1]),
-  '2026-01-01'::timestamptz + n * interval '17 seconds' from phrases, generate_series(1, %[1]d::bigint) n;
+  concat_ws(' ', phrase(n %% 3989), phrase(n * 7 %% 3967), md5(n::text || 'x'), phrase(n * 13 %% 3947), phrase(n * 31 %% 3931), phrase(n * 57 %% 3923), phrase(n * 91 %% 3919),
+    phrase(n * 111 %% 3917), md5(n::text || 'y'), phrase(n * 137 %% 3911), phrase(n * 151 %% 3907)),
+  '2026-01-01'::timestamptz + n * interval '17 seconds' from generate_series(1, %[1]d::bigint) n;
 create table events (id bigserial primary key, kind text not null, payload jsonb not null);
 insert into events (kind, payload) select (array['login','order','refund','upload','mail'])[n %% 5 + 1],
   jsonb_build_object('customer', n %% 5000, 'path', '/' || md5((n %% 2000)::text), 'address', '10.' || n %% 256 || '.' || n * 7 %% 256 || '.' || n * 13 %% 256,
-    'items', jsonb_build_array(n, n * 3, md5(n::text)), 'note', list[n %% 3989 + 1]) from phrases, generate_series(1, %[1]d::bigint) n;
+    'items', jsonb_build_array(n, n * 3, md5(n::text)), 'note', phrase(n %% 3989)) from generate_series(1, %[1]d::bigint) n;
 create index on documents (customer, changed); create index on documents (title); create index on events (kind, id); create index on events ((payload->>'customer'));
-analyze; checkpoint`, rows))
+analyze; checkpoint`, g.b.size*500))
 }

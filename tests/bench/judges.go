@@ -210,12 +210,12 @@ func (g *ground) byRest(ctx context.Context, c *cluster) error {
 	if _, err := g.restCreate(ctx, w); err != nil {
 		return err
 	}
-	text, err := g.run(ctx, g.rest(w, "--output=json", "info"))
+	text, err := g.runRest(ctx, w, "--output=json", "info")
 	if err == nil && (!strings.Contains(text, `"error":false`) || strings.Contains(text, `"error":true`)) {
 		err = fmt.Errorf("pgBackRest found pages whose checksums are wrong: %s", tail([]byte(text)))
 	}
 	if err == nil {
-		_, err = g.run(ctx, g.rest(w, "verify"))
+		_, err = g.runRest(ctx, w, "verify")
 	}
 	return err
 }

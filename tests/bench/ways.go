@@ -127,47 +127,45 @@ func (g *ground) answering(ctx context.Context, more string, lay func(data strin
 	return got, err
 }
 
-// rest is pgBackRest with the settings of a way.
-func (g *ground) rest(w *way, args ...string) []string {
-	out := []string{"pgbackrest", "--no-config", "--stanza=bench", "--repo1-path=" + w.folder, "--lock-path=" + g.dir + "/lock", "--log-level-file=off"}
+// rest is pgBackRest with the settings of a way. In a file, because there it
+// takes those that a command does not know.
+func (g *ground) rest(w *way, args ...string) ([]string, error) {
+	file := w.folder + ".conf"
+	text := "[global]\nrepo1-path=" + w.folder + "\nlock-path=" + g.dir + "/lock\nlog-level-file=off\n"
 	if w.name == restWay {
-		if args[len(args)-1] != "stanza-create" && args[len(args)-1] != "info" {
-			out = append(out, "--process-max=2")
-		}
-		if args[len(args)-1] == "backup" || args[len(args)-1] == "archive-push" {
-			out = append(out, "--compress-type=zst", "--compress-level=3")
-		}
-		if args[len(args)-1] == "backup" {
-			out = append(out, "--repo1-bundle")
-		}
+		text += "process-max=2\ncompress-type=zst\ncompress-level=3\nrepo1-bundle=y\n"
 	}
-	return append(out, args...)
+	return append([]string{"--config=" + file, "--stanza=bench"}, args...), g.write(file, text)
+}
+
+func (g *ground) runRest(ctx context.Context, w *way, args ...string) (string, error) {
+	words, err := g.rest(w, args...)
+	if err != nil {
+		return "", err
+	}
+	return g.do(ctx, "pgbackrest", words...)
 }
 
 func (g *ground) restCreate(ctx context.Context, w *way) (cost, error) {
 	at := []string{"--pg1-path=" + g.source.data, "--pg1-port=" + strconv.Itoa(g.source.port), "--pg1-socket-path=" + g.dir, "--pg1-user=postgres"}
-	push := "pgbackrest --no-config --stanza=bench --repo1-path=" + w.folder + " --lock-path=" + g.dir + "/lock --log-level-file=off --pg1-path=" + g.source.data + " archive-push %p"
-	if w.name == restWay {
-		push = strings.Replace(push, " archive-push", " --compress-type=zst archive-push", 1)
-	}
-	if _, err := g.run(ctx, g.rest(w, append(at, "--no-online", "stanza-create")...)); err != nil {
+	if _, err := g.runRest(ctx, w, append(at, "--no-online", "stanza-create")...); err != nil {
 		return cost{}, err
 	}
-	if err := g.source.archiveBy(ctx, push); err != nil {
+	push, err := g.rest(w, "--pg1-path="+g.source.data, "archive-push", "%p")
+	if err != nil {
+		return cost{}, err
+	}
+	if err := g.source.archiveBy(ctx, "pgbackrest "+strings.Join(push, " ")); err != nil {
 		return cost{}, err
 	}
 	got, err := g.timed(func() error {
-		_, err := g.run(ctx, g.rest(w, append(at, "--type=full", "--start-fast", "backup")...))
+		_, err := g.runRest(ctx, w, append(at, "--type=full", "--start-fast", "backup")...)
 		return err
 	})
 	if back := g.source.archiveBy(ctx, "/bin/true"); err == nil {
 		err = back
 	}
 	return got, err
-}
-
-func (g *ground) run(ctx context.Context, words []string) (string, error) {
-	return g.do(ctx, words[0], words[1:]...)
 }
 
 // restRestore recovers no further than the backup itself reaches, as the
@@ -177,7 +175,7 @@ func (g *ground) restRestore(ctx context.Context, w *way) (cost, error) {
 		if err := g.folder(data); err != nil {
 			return err
 		}
-		_, err := g.run(ctx, g.rest(w, "--pg1-path="+data, "--type=immediate", "--target-action=promote", "restore"))
+		_, err := g.runRest(ctx, w, "--pg1-path="+data, "--type=immediate", "--target-action=promote", "restore")
 		return err
 	})
 }
