@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // ground is what backups are measured on: a cluster with data, a project of
@@ -266,24 +267,23 @@ func (c *cluster) answers(ctx context.Context, database string) error {
 	return err
 }
 
-// recovered waits until a server has recovered.
+// recovered waits until a server has recovered. One without hot standby takes
+// no connection before.
 func (c *cluster) recovered(ctx context.Context) error {
-	conn, err := c.connect(ctx, "postgres")
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.Background())
-	for recovering := true; recovering; {
-		if err := conn.QueryRow(ctx, "select pg_is_in_recovery()").Scan(&recovering); err != nil {
+	for {
+		answer, err := c.value(ctx, "postgres", "select pg_is_in_recovery()")
+		var refused *pgconn.PgError
+		switch {
+		case errors.As(err, &refused) && refused.Code == "57P03":
+		case err != nil:
+			return err
+		case answer == "false":
+			return nil
+		}
+		if err := c.g.wait(ctx, 10*time.Millisecond); err != nil {
 			return err
 		}
-		if recovering {
-			if err := c.g.wait(ctx, 10*time.Millisecond); err != nil {
-				return err
-			}
-		}
 	}
-	return nil
 }
 
 // fill makes the data: two fifths pgbench, the rest text and JSON, with
