@@ -7,7 +7,7 @@ FUZZ_EACH ?= 10s
 FUZZ_LONG ?= 5m
 PROGRAMS ?= 100000
 
-.PHONY: build demo test race lint attacks fuzz fuzz-go torture bench reference clean postgres lua hcloud age
+.PHONY: build demo test race lint attacks fuzz fuzz-go torture bench bench-backup reference clean postgres lua hcloud age pgbackrest
 
 build:
 	$(BUILD) -o bin/drhost ./cmd/drhost
@@ -52,6 +52,13 @@ torture: postgres
 bench: postgres build
 	go run ./tests/bench
 
+# Backups and restores against the plan's own way, bare PostgreSQL and
+# pgBackRest, and independent judges of what comes back. SIZE is in MB.
+SIZE ?= 1500
+ROUNDS ?= 3
+bench-backup: postgres pgbackrest build
+	go run ./tests/bench -backup -size $(SIZE) -rounds $(ROUNDS)
+
 # Editor stubs and reference pages, out of the declarations.
 reference:
 	go test ./tests -run TestReference -update
@@ -84,5 +91,8 @@ hcloud:
 
 age:
 	$(call install,age zstd,command -v age && command -v zstd,echo "a test restores a backup by hand with age and zstd: install those packages$(comma) then try again"; exit 1;)
+
+pgbackrest:
+	$(call install,pgbackrest zstd,command -v pgbackrest && command -v zstd,echo "pgBackRest is not to be had: it is left out";)
 
 comma := ,

@@ -132,11 +132,30 @@ func TestStarterNeedsItsMark(t *testing.T) {
 }
 
 func TestUnknownMeasurement(t *testing.T) {
-	if _, err := choose("start,cal"); err == nil {
+	if _, err := choose("start,cal", sections()); err == nil {
 		t.Error("-only takes what there is not")
 	}
-	if chosen, err := choose("call, demo"); err != nil || len(chosen) != 2 {
+	if chosen, err := choose("call, demo", sections()); err != nil || len(chosen) != 2 {
 		t.Errorf("%v %v", chosen, err)
+	}
+	if _, err := choose("create", sections()); err == nil {
+		t.Error("backups are measured without -backup")
+	}
+}
+
+func TestBytesHaveRatiosAndTargets(t *testing.T) {
+	rows := []row{{Benchmark: "stored", Bytes: 1 << 20, Rival: "the first", RivalBytes: 200 << 20, TargetRatio: 0.01}, {Benchmark: "memory", Bytes: 300 << 20, TargetBytes: 256 << 20}}
+	if rows[0].ratio() != 0.005 || rows[0].met() != "met" || rows[1].met() != "missed" {
+		t.Errorf("%v %s %s", rows[0].ratio(), rows[0].met(), rows[1].met())
+	}
+	var text bytes.Buffer
+	if err := printTable(&text, []measured{{Name: "files", Explain: "E", Rows: rows}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"1.0 MiB", "200 MiB", "0.005 x", "< 256 MiB", "missed"} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
 	}
 }
 

@@ -1,10 +1,11 @@
 // Command bench measures what drhost costs beside the work it has to wait for:
 // starting, a call through the gate, a journaled mutation, a record, a resume,
-// a whole recovery, and that of a fleet. Each figure stands beside a rival measured on the same machine in
+// a whole recovery, and that of a fleet; with -backup, what backups and restores cost. Each figure stands beside a rival measured on the same machine in
 // the same run, because a figure alone says more about the machine. It must
 // never fail because a target was missed, only when something did not run.
 //
 //	go run ./tests/bench [-json] [-only start,call] [-k6=false] [-rounds 20]
+//	go run ./tests/bench -backup [-json] [-only create,restore] [-size 1500] [-rounds 3]
 package main
 
 import (
@@ -41,6 +42,8 @@ type bench struct {
 	withK6  bool
 	clock   clock.Clock
 	say     io.Writer
+	size    int     // of the database that is backed up, in MB
+	ground  *ground // what backups are measured on, once it is there
 }
 
 // section is one of the measurements.
@@ -76,21 +79,31 @@ func run(ctx context.Context, args []string, out, say io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(say)
 	asJSON := flags.Bool("json", false, "print the figures as JSON")
-	only := flags.String("only", "", "measure only these, by comma: start, call, mutation, resume, record, demo, fleet")
-	rounds := flags.Int("rounds", 20, "how often each program is started")
+	only := flags.String("only", "", "measure only these, by comma: start, call, mutation, resume, record, demo, fleet; with -backup: create, restore, verify, files, exposure, judges")
+	backups := flags.Bool("backup", false, "measure backups and restores instead")
+	size := flags.Int("size", 1500, "with -backup: about how many MB the database has")
+	rounds := flags.Int("rounds", 0, "how often each program is started; 20 when not given, of backups 3")
 	withK6 := flags.Bool("k6", true, "build and start k6 as a rival; the first time takes minutes")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	chosen, err := choose(*only)
+	all, usual := sections(), 20
+	if *backups {
+		all, usual = backupSections(), 3
+	}
+	chosen, err := choose(*only, all)
 	if err != nil {
 		return err
 	}
-	b := &bench{rounds: max(*rounds, 1), withK6: *withK6, clock: clock.System{}, say: say}
+	if *rounds <= 0 {
+		*rounds = usual
+	}
+	b := &bench{rounds: *rounds, withK6: *withK6, clock: clock.System{}, say: say, size: max(*size, 20)}
 	if err := b.prepare(); err != nil {
 		return err
 	}
 	defer os.RemoveAll(b.scratch)
+	defer b.close()
 	done := measure(ctx, b, chosen)
 	if *asJSON {
 		err = printJSON(out, done)
@@ -103,8 +116,7 @@ func run(ctx context.Context, args []string, out, say io.Writer) error {
 	return broken(done)
 }
 
-func choose(only string) ([]section, error) {
-	all := sections()
+func choose(only string, all []section) ([]section, error) {
 	if only == "" {
 		return all, nil
 	}

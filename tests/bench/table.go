@@ -17,14 +17,17 @@ type measured struct {
 	Problem string `json:"did_not_run,omitempty"`
 }
 
-// row is one figure beside one rival. A target is either a duration or a
-// ratio; the other is zero.
+// row is one figure, of time or of bytes, beside one rival. A target is either
+// a figure or a ratio; the other is zero.
 type row struct {
 	Benchmark   string
 	Took        time.Duration
 	Rival       string
 	RivalTook   time.Duration
 	TargetTook  time.Duration
+	Bytes       int64
+	RivalBytes  int64
+	TargetBytes int64
 	TargetRatio float64
 	Count       *count // instead of a duration
 	Note        string // why there is no figure
@@ -41,6 +44,9 @@ func (c count) String() string { return fmt.Sprintf("%.3g %s", c.Figure, c.Unit)
 
 // ratio is 0 when there is nothing to compare with.
 func (r row) ratio() float64 {
+	if r.RivalBytes > 0 {
+		return float64(r.Bytes) / float64(r.RivalBytes)
+	}
 	if r.RivalTook <= 0 {
 		return 0
 	}
@@ -54,6 +60,8 @@ func (r row) met() string {
 		return verdict(r.Count.Figure <= r.Count.Most)
 	case r.TargetTook > 0:
 		return verdict(r.Took < r.TargetTook)
+	case r.TargetBytes > 0:
+		return verdict(r.Bytes < r.TargetBytes)
 	case r.TargetRatio > 0 && r.ratio() > 0:
 		return verdict(r.ratio() < r.TargetRatio)
 	}
@@ -73,6 +81,8 @@ func (r row) target() string {
 		return fmt.Sprintf("<= %.3g", r.Count.Most)
 	case r.TargetTook > 0:
 		return "< " + figure(r.TargetTook)
+	case r.TargetBytes > 0:
+		return "< " + weight(r.TargetBytes)
 	case r.TargetRatio > 0:
 		return fmt.Sprintf("< %.2f x", r.TargetRatio)
 	}
@@ -92,6 +102,9 @@ func (r row) MarshalJSON() ([]byte, error) {
 	add("rival_s", r.RivalTook.Seconds(), r.RivalTook > 0)
 	add("ratio", r.ratio(), r.ratio() > 0)
 	add("target_s", r.TargetTook.Seconds(), r.TargetTook > 0)
+	add("measured_bytes", r.Bytes, r.Bytes > 0)
+	add("rival_bytes", r.RivalBytes, r.RivalBytes > 0)
+	add("target_bytes", r.TargetBytes, r.TargetBytes > 0)
 	add("target_ratio", r.TargetRatio, r.TargetRatio > 0)
 	add("verdict", r.met(), r.met() != "")
 	if r.Count != nil {
@@ -117,16 +130,16 @@ func printTable(w io.Writer, done []measured) error {
 		for _, r := range m.Rows {
 			ratio := ""
 			if r.ratio() > 0 {
-				ratio = fmt.Sprintf("%.2f x", r.ratio())
+				ratio = times(r.ratio())
 			}
 			if r.Note != "" {
 				ratio = r.Note
 			}
-			took := figure(r.Took)
+			took := figure(r.Took) + weight(r.Bytes)
 			if r.Count != nil {
 				took = r.Count.String()
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Benchmark, took, r.Rival, figure(r.RivalTook), ratio, r.target(), r.met())
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Benchmark, took, r.Rival, figure(r.RivalTook)+weight(r.RivalBytes), ratio, r.target(), r.met())
 		}
 		if m.Problem != "" {
 			fmt.Fprintf(t, "%s\tdid not run\t\t\t\t\t\n", m.Name)
@@ -145,6 +158,28 @@ func printTable(w io.Writer, done []measured) error {
 		}
 	}
 	return nil
+}
+
+// times keeps a small ratio readable.
+func times(ratio float64) string {
+	if ratio < 0.1 {
+		return fmt.Sprintf("%.2g x", ratio)
+	}
+	return fmt.Sprintf("%.2f x", ratio)
+}
+
+// weight reads "812 KiB", "3.4 MiB", "219 MiB"; nothing for zero.
+func weight(bytes int64) string {
+	switch mib := float64(bytes) / (1 << 20); {
+	case bytes <= 0:
+		return ""
+	case mib < 1:
+		return fmt.Sprintf("%.0f KiB", mib*1024)
+	case mib < 10:
+		return fmt.Sprintf("%.1f MiB", mib)
+	default:
+		return fmt.Sprintf("%.0f MiB", mib)
+	}
 }
 
 // figure reads "850 ns", "8.21 µs", "23.4 ms", "14.21 s"; nothing for zero.

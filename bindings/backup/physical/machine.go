@@ -192,7 +192,7 @@ func (c *Chain) deliver(ctx context.Context, m *Machine, folder, wal string, sto
 	if err != nil {
 		return err
 	}
-	settings := append(stop.settings(c.Line.Timeline), "hot_standby = off") // its other settings may be too small for that
+	settings := stop.settings(c.Line.Timeline)
 	group, inner := errgroup.WithContext(ctx)
 	out, in := io.Pipe()
 	group.Go(func() error {

@@ -2,6 +2,7 @@ package physical
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -36,6 +37,9 @@ func (c *cluster) restore(repo *localstore.Store, base Base, files []artifact.Re
 	laid, err = chain.Lay(ctx, clock.System{}, filepath.Join(folder(c.t), "back"), t, c.as)
 	if err != nil {
 		return nil, laid, err
+	}
+	if text, err := os.ReadFile(filepath.Join(laid.Folder, autoConf)); err != nil || !strings.Contains(string(text), "\nhot_standby = off\n") {
+		c.t.Fatalf("a server started by hand would answer before it has recovered: %s %v", text, err)
 	}
 	err = laid.Try(ctx, c.tools(), clock.System{}, "postgres", func(ctx context.Context, trial *Trial) error {
 		conn, err := trial.Connect(ctx, "postgres")

@@ -66,6 +66,8 @@ func (s Stop) settings(timeline uint32) []string {
 		fmt.Sprintf("recovery_target_lsn = '%s'", s.At),
 		fmt.Sprintf("recovery_target_inclusive = %t", !s.Before),
 		"recovery_target_action = 'promote'",
+		// Who asks a server that still recovers gets an answer of the past; and its other settings may be too small.
+		"hot_standby = off",
 	}
 }
 
