@@ -108,6 +108,12 @@ func WorldVerbs() []string {
 	return slices.Concat(world.FaultNames(), []string{"state", "requests", "commands", "inbox", "truth", "customer"})
 }
 
+// WorldFaults are the faults that a simulated world knows.
+func WorldFaults() []string { return world.FaultNames() }
+
+// WorldFaultArguments are the names of a fault's arguments.
+func WorldFaultArguments(fault string) []string { return world.FaultArguments(fault) }
+
 // Do injects a fault or answers a question; args are plain data by name, the
 // answer is plain data.
 func (s *Simulation) Do(name string, args map[string]any) (any, error) {

@@ -192,3 +192,18 @@ func TestControl(t *testing.T) {
 		t.Errorf("the descriptor stayed: %v", err)
 	}
 }
+
+// TestEveryFaultTellsItsArguments: what a shell completes is what Inject reads.
+func TestEveryFaultTellsItsArguments(t *testing.T) {
+	for _, name := range FaultNames() {
+		if len(FaultArguments(name)) == 0 {
+			t.Errorf("%s tells no argument", name)
+		}
+	}
+	if got := strings.Join(FaultArguments("rogue_record"), " "); got != "name type content ttl" {
+		t.Errorf("rogue_record tells %s", got)
+	}
+	if got := FaultArguments("nosuch"); len(got) != 0 {
+		t.Errorf("what is no fault tells %v", got)
+	}
+}

@@ -10,8 +10,28 @@ import (
 // the control port do. An unknown name or argument is an error.
 func (w *World) Inject(name string, args map[string]any) error {
 	a := &arguments{name: name, given: args}
-	var do func() error
-	switch name {
+	do := w.fault(a)
+	if do == nil {
+		return w.known(name)
+	}
+	if err := a.finish(); err != nil {
+		return err
+	}
+	return do()
+}
+
+// FaultArguments are the names of a fault's arguments, none when there is no
+// such fault.
+func FaultArguments(name string) []string {
+	a := &arguments{name: name}
+	new(World).fault(a) // reads the arguments, and does nothing
+	return a.known
+}
+
+// fault reads the arguments of a fault and answers what carries it out, or nil
+// when there is none of that name.
+func (w *World) fault(a *arguments) (do func() error) {
+	switch a.name {
 	case "kill_server":
 		server := a.text("server", true)
 		do = func() error { return w.KillServer(server) }
@@ -55,14 +75,9 @@ func (w *World) Inject(name string, args map[string]any) error {
 		provider := a.text("provider", true)
 		do = func() error { return w.CutProvider(provider) }
 	default:
-		if do = w.flyFault(a); do == nil {
-			return w.known(name)
-		}
+		return w.flyFault(a)
 	}
-	if err := a.finish(); err != nil {
-		return err
-	}
-	return do()
+	return do
 }
 
 // FaultNames are the names that Inject knows.

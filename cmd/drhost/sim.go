@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/webhost-systems/drhost/bindings"
 	"github.com/webhost-systems/drhost/host"
 )
 
@@ -80,6 +83,8 @@ func newSimFault(a *app) *cobra.Command {
 		Example: `  drhost sim fault
   drhost sim fault hang_server server=hobby-1
   drhost sim fault sold_out location=fsn1`,
+
+		ValidArgsFunction: completeFaults,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			answer, err := a.host.SimFault(cmd.Context(), ".", args)
 			if err != nil {
@@ -88,6 +93,21 @@ func newSimFault(a *app) *cobra.Command {
 			return a.raw(answer)
 		},
 	}
+}
+
+// completeFaults knows the names of faults, and then the arguments of one that
+// are not there yet.
+func completeFaults(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) == 0 {
+		return bindings.WorldFaults(), cobra.ShellCompDirectiveNoFileComp
+	}
+	var out []string
+	for _, name := range bindings.WorldFaultArguments(args[0]) {
+		if !slices.ContainsFunc(args[1:], func(given string) bool { return strings.HasPrefix(given, name+"=") }) {
+			out = append(out, name+"=")
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoSpace | cobra.ShellCompDirectiveNoFileComp
 }
 
 func newSimState(a *app) *cobra.Command {
