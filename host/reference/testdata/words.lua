@@ -83,6 +83,7 @@
 ---@field fault? fun(world: drhost.World) The disaster: function(world).
 ---@field operator? table<string, any> The answers to the runbook's questions, by their text.
 ---@field expect? fun(world: drhost.World, run: drhost.Outcome) What must be true afterwards: function(world, run).
+---@field ends? "done"|"failed"|"stopped" How the run has to end; done unless set. A runbook that cannot recover has to say so.
 ---@field objective? drhost.Drill.objective What the recovery is held against.
 
 ---The field objective.
