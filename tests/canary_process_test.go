@@ -22,7 +22,7 @@ func TestChildrenSeeNoSecret(t *testing.T) {
 		t.Logf("no process list to look at here: %v", err)
 		return
 	}
-	a := &aviary{dir: workingFolder(t), birds: canaries{"operator": "K4n4ryOperator0123456789"}}
+	a := &aviary{dir: workingFolder(t), birds: canaries{"operator": "K4n4ryOperatorQz7Wv2Lmx9"}}
 	a.env = append(os.Environ(), "CI=true", "HETZNER_API_TOKEN="+a.birds["operator"])
 	cmd := a.command("drill", "runbooks/drills/hetzner_replacement.lua")
 	cmd.Stdout, cmd.Stderr = &a.out, &a.out
