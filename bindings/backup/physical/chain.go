@@ -72,6 +72,9 @@ func Follow(ctx context.Context, log Log, b Backup, timeline uint32) (*Chain, er
 		return nil, err
 	}
 	c.walk(have)
+	if h := have.head; h != nil && c.Next == 0 && h.Timeline == c.Line.Timeline && h.Position > max(c.End, b.Base.Stop) {
+		c.Next = h.Position // it was archived, and is gone
+	}
 	if c.End < b.Base.Stop || len(c.links) == 0 {
 		c.links, c.End = nil, b.Base.Stop // the backup holds more than the archive
 		return c, nil
