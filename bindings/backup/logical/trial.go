@@ -26,16 +26,11 @@ func (e *Engine) try(ctx context.Context, b catalogue.Backup) (compared []string
 	if err != nil {
 		return nil, err
 	}
-	outer, err := os.MkdirTemp(e.Scratch, "drhost-trial-")
+	outer, err := postgres.TempFolder(e.Scratch, "drhost-trial-", as)
 	if err != nil {
 		return nil, scratch(err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(outer)) }()
-	if as != nil {
-		if err := os.Chown(outer, int(as.Uid), int(as.Gid)); err != nil {
-			return nil, err
-		}
-	}
 	server := &postgres.Scratch{Folder: outer + "/data", User: "postgres", Tools: tools, As: as, Clock: e.Clock}
 	binding.Progress(ctx, "making a server to restore %s on", b.ID)
 	if err := server.Make(ctx); err != nil {

@@ -189,7 +189,7 @@ func (e *Engine) workshop(ctx context.Context, b catalogue.Backup) (w Workshop, 
 	if err != nil {
 		return w, nil, err
 	}
-	outer, err := os.MkdirTemp(e.Scratch, "drhost-trial-")
+	outer, err := postgres.TempFolder(e.Scratch, "drhost-trial-", as)
 	if err == nil {
 		err = os.Chmod(outer, 0o711) // the server's user goes through it
 	}

@@ -44,15 +44,10 @@ func (s *Scratch) Make(ctx context.Context) error {
 // Serve starts the server, waits until it answers, and lets look have a look.
 // The server ends with it, by force. ErrNotStarted says that it never answered.
 func (s *Scratch) Serve(ctx context.Context, look func(context.Context) error) (err error) {
-	if s.Socket, err = os.MkdirTemp("", "drhost-pg-"); err != nil {
+	if s.Socket, err = TempFolder("", "drhost-pg-", s.As); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(s.Socket)) }()
-	if s.As != nil {
-		if err := os.Chown(s.Socket, int(s.As.Uid), int(s.As.Gid)); err != nil {
-			return err
-		}
-	}
 	settings, err := s.settings()
 	if err != nil {
 		return err

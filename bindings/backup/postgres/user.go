@@ -1,8 +1,10 @@
 package postgres
 
 import (
+	"errors"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"syscall"
 
@@ -27,4 +29,52 @@ func Unprivileged() (*syscall.Credential, error) {
 		}
 	}
 	return nil, fault.New(fault.Invalid, "PostgreSQL refuses to run as root, and this system has neither a user postgres nor nobody")
+}
+
+// TempFolder makes a folder for the user as in dir, in the system's own when
+// dir is empty. Where that user may not go, as in a private TMPDIR of root's,
+// one of the places that everybody may enter serves.
+func TempFolder(dir, pattern string, as *syscall.Credential) (string, error) {
+	if dir == "" {
+		dir = os.TempDir()
+	}
+	if as != nil && !enterable(dir, as) {
+		for _, other := range [...]string{"/var/tmp", "/tmp"} {
+			if enterable(other, as) {
+				dir = other
+				break
+			}
+		}
+	}
+	made, err := os.MkdirTemp(dir, pattern)
+	if err != nil || as == nil {
+		return made, err
+	}
+	if err := os.Chown(made, int(as.Uid), int(as.Gid)); err != nil {
+		return "", errors.Join(err, os.RemoveAll(made))
+	}
+	return made, nil
+}
+
+// enterable tells whether the user may pass every folder down to dir.
+func enterable(dir string, as *syscall.Credential) bool {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return false
+	}
+	for {
+		info, err := os.Stat(dir)
+		if err != nil {
+			return false
+		}
+		owner, known := info.Sys().(*syscall.Stat_t)
+		own := known && owner.Uid == as.Uid && info.Mode()&0o100 != 0
+		if !own && info.Mode()&0o001 == 0 {
+			return false
+		}
+		if dir == filepath.Dir(dir) {
+			return true
+		}
+		dir = filepath.Dir(dir)
+	}
 }
