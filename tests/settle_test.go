@@ -89,7 +89,7 @@ func TestEveryChangeIsSettled(t *testing.T) {
 }
 
 // serverOfHobby gives the calls of lostAnswers their ip.
-const serverOfHobby = "local ip = require(\"hetzner\").server { name = \"hobby-2\" }.ipv4"
+const serverOfHobby = "local ip = hetzner.server { name = \"hobby-2\" }.ipv4"
 
 // changing writes a runbook that learns what the call needs to know, and has
 // one step that makes it.
@@ -97,7 +97,11 @@ func changing(t *testing.T, dir, name, learn, call string) (path string) {
 	t.Helper()
 	path = filepath.Join(dir, "runbooks", strings.ReplaceAll(name, ".", "_")+".lua")
 	module, _, _ := strings.Cut(name, ".")
-	text := fmt.Sprintf("local %[1]s = require %[1]q\nreturn runbook {\n  title = %[2]q,\n  run = function()\n    %[3]s\n"+
+	head := ""
+	if strings.Contains(learn, "hetzner.") && module != "hetzner" {
+		head = "local hetzner = require \"hetzner\"\n"
+	}
+	text := head + fmt.Sprintf("local %[1]s = require %[1]q\nreturn runbook {\n  title = %[2]q,\n  run = function()\n    %[3]s\n"+
 		"    step(\"Change\", function() %[4]s end)\n    return finish(\"through\")\n  end,\n}\n", module, name, learn, call)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)

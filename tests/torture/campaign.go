@@ -64,6 +64,9 @@ func (c *Campaign) Run(ctx context.Context, drills []string, plan func(drill str
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			c.known[drill] = u
+			if why := u.LeftOut + u.NoUndo; why != "" {
+				fmt.Fprintf(c.Log, "%s: left out, because undisturbed it does not end well: %s\n", name(drill), why)
+			}
 			fmt.Fprintf(c.Log, "%s: undisturbed it passes %d boundaries, its undo %d\n", name(drill), u.Boundaries, u.UndoBounds)
 			return nil
 		})
@@ -75,7 +78,7 @@ func (c *Campaign) Run(ctx context.Context, drills []string, plan func(drill str
 	group.SetLimit(max(c.Workers, 1))
 	for _, drill := range drills {
 		for _, r := range plan(drill, c.known[drill]) {
-			if r.Undo && !c.known[drill].Undoable {
+			if u := c.known[drill]; u.LeftOut != "" || r.Undo && (!u.Undoable || u.NoUndo != "") {
 				continue
 			}
 			group.Go(func() error { return c.hold(second, r) })

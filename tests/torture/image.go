@@ -43,7 +43,7 @@ func (t *trial) image(ctx context.Context) (image, error) {
 		if string(seen.Machines[name]) != "up" {
 			continue
 		}
-		if err := t.databases(ctx, name, server.IPv4, add); err != nil {
+		if err := t.databases(ctx, name, server.ID, server.IPv4, add); err != nil {
 			return nil, fmt.Errorf("databases of %s: %w", name, err)
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -17,19 +19,26 @@ import (
 
 // databases says what a server's databases hold. Of tables that customers
 // write to it says the rows that were there from the start.
-func (t *trial) databases(ctx context.Context, name, address string, add func(string, ...any)) error {
+func (t *trial) databases(ctx context.Context, name string, id int64, address string, add func(string, ...any)) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if open, err := t.world("state"); err != nil || open == nil {
 		return err
 	}
-	conn, err := t.connect(ctx, address, "postgres")
+	if !t.hasCluster(id) {
+		add("database %s: none", name)
+		return nil
+	}
+	var conn *pgx.Conn
+	// One that is starting, or recovering from a power cut, answers soon.
+	err := clock.Poll(ctx, clock.System{}, 25*time.Second, 100*time.Millisecond, func(ctx context.Context) (bool, error) {
+		var err error
+		conn, err = t.connect(ctx, address, "postgres")
+		return err == nil, nil
+	})
 	if err != nil {
-		if strings.Contains(err.Error(), "connection refused") {
-			add("database %s: none", name)
-			return nil
-		}
-		return err
+		add("database %s: silent", name)
+		return nil
 	}
 	defer conn.Close(ctx)
 	names, err := list(ctx, conn, "select datname from pg_database where not datistemplate and datname <> 'postgres' order by 1")
@@ -42,6 +51,12 @@ func (t *trial) databases(ctx context.Context, name, address string, add func(st
 		}
 	}
 	return nil
+}
+
+// hasCluster tells whether there is a PostgreSQL on a machine's disk.
+func (t *trial) hasCluster(id int64) bool {
+	_, err := os.Stat(filepath.Join(t.folder(), "rack", "machines", fmt.Sprint(id), "var", "lib", "postgresql"))
+	return err == nil
 }
 
 func (t *trial) tables(ctx context.Context, server, address, database string, add func(string, ...any)) error {

@@ -15,9 +15,9 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// sampled is how many drills a sample takes, so that it stays short however
-// many there are.
-const sampled = 4
+// sampled are the drills of the sample: few, so that it stays short however
+// many there are. The campaign holds all of them.
+var sampled = [...]string{"hetzner_reboot", "hetzner_replacement", "hetzner_under_fire", "dns_many_records"}
 
 // TestSample lets runs of some drills, and their undos, die a few times.
 func TestSample(t *testing.T) {
@@ -28,13 +28,9 @@ func TestSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	all, err := g.Drills()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var drills []string
-	for n := range min(len(all), sampled) {
-		drills = append(drills, all[n*len(all)/min(len(all), sampled)])
+	for _, name := range sampled {
+		drills = append(drills, filepath.Join(g.Dir, "runbooks", "drills", name+".lua"))
 	}
 	c := &Campaign{Grounds: g, Workers: 2, Log: t.Output()}
 	outcomes, err := c.Run(t.Context(), drills, Sample)
