@@ -196,8 +196,13 @@ func TestFlyBackupsAndSnapshotsRestore(t *testing.T) {
 		machine := f.call("POST", "/v1/apps/"+app+"/machines", map[string]any{"region": "ams", "name": app, "config": config})
 		f.call("GET", "/v1/apps/"+app+"/machines/"+machine["id"].(string)+"/wait?state=started&timeout=60", nil)
 		f.becomes(app, "primary")
-		if out, exit := f.run(app, `psql -At -d webhost_prod -c "SELECT count(*) >= 200 FROM customers"`); out != "t\n" {
-			t.Errorf("%s: %d %s", app, exit, out)
+		var out string
+		f.until(app+" answers with its customers", func() bool { // after its recovery
+			out, _ = f.run(app, `psql -At -d webhost_prod -c "SELECT count(*) >= 200 FROM customers"`)
+			return !strings.Contains(out, "starting up")
+		})
+		if out != "t\n" {
+			t.Errorf("%s: %s", app, out)
 		}
 	}
 	restore("from-backup", map[string]any{restoreSecret: "https://k:s@fly.storage.tigris.dev/b/webhost-prod-db?targetName=mine"}, map[string]any{})
