@@ -208,7 +208,8 @@ func (r *Result) undo() *report.Undo {
 
 // Continuation is the command that goes on with a run, or with taking it back,
 // after it was interrupted. It is "" for what cannot be gone on with: a plan
-// is made anew, and a drill's world has ended with the drill.
+// is made anew, a drill's world has ended with the drill, and one that only
+// looked leaves nothing.
 func (r *Result) Continuation() string {
 	switch {
 	case r.Report.Mode == string(policy.Plan) || r.Report.Drill != "" || r.Folder == "":

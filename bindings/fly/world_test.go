@@ -102,7 +102,12 @@ func TestWithRealPostgreSQL(t *testing.T) {
 		t.Errorf("%v", f)
 	}
 	l.served()
-	if again := l.call("status2", "pg_status", data{"app": "webhost-prod-db"}); again["replicas"] != 1.0 {
+	var again data
+	err := clock.Poll(l.Context(), clock.System{}, 30*time.Second, 100*time.Millisecond, func(context.Context) (bool, error) {
+		again = l.call("status2", "pg_status", data{"app": "webhost-prod-db"}) // it may still be starting
+		return again["replicas"] == 1.0, nil
+	})
+	if err != nil {
 		t.Errorf("the old primary does not follow: %v", again)
 	}
 	l.call("restart", "pg_restart", data{"app": "webhost-prod-db"})
