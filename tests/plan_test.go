@@ -97,6 +97,7 @@ func TestPlanChangesNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 				met[d.verb] = true
+				s.settle(t)
 			}
 			for i, file := range files {
 				if os.Getenv(wholeProof) == "" && n > 0 && i != n%len(files) {
@@ -113,6 +114,19 @@ func TestPlanChangesNothing(t *testing.T) {
 		}
 	}
 	t.Logf("%d plans", plans)
+}
+
+// settle waits until no machine is on its way: what a fault has begun goes on
+// by itself, as when a region comes back.
+func (s *stage) settle(t *testing.T) {
+	t.Helper()
+	err := clock.Poll(t.Context(), clock.System{}, time.Minute, 50*time.Millisecond, func(context.Context) (bool, error) {
+		v, err := s.sim.Live.Do("state", nil)
+		return err == nil && !strings.Contains(indented(t, v), `"starting"`), err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // unchanged makes a plan and looks whether it left everything as it was.
