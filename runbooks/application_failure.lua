@@ -73,9 +73,7 @@ return runbook {
         return expect("there is an earlier release to go back to (else mend the application and deploy it)", apps.good_release(input.app, now.image))
       end)
       approve("Roll " .. input.app .. " back to release " .. good.version .. " (" .. good.image .. ")")
-      step("Roll back", {
-        undo = function(done) fly.rollback { app = input.app, image = done.from } end,
-      }, function()
+      step("Roll back", function()
         return fly.rollback { app = input.app, image = good.image }
       end)
     end
