@@ -74,7 +74,7 @@ func TestUncatchableLimits(t *testing.T) {
 func TestMemoryEndsAScript(t *testing.T) {
 	var out bytes.Buffer
 	source := `pcall(function() local t = {} for i = 1, 1e7 do t[i % 500000 + 1] = string.rep("x", 1000) .. i end end) print "alive"`
-	err := RunPlain(context.Background(), Limits{Heap: 64 << 20}, "t.lua", []byte(source), &out)
+	err := RunPlain(context.Background(), Limits{Heap: 64 << 20, CPU: time.Minute}, "t.lua", []byte(source), &out)
 	if err == nil || !strings.Contains(err.Error(), "memory runs out") || out.Len() > 0 {
 		t.Errorf("error %v, printed %q", err, out.String())
 	}
