@@ -250,13 +250,13 @@ func (b *bench) byHand(made catalogue.Backup, dir string) {
 	b.t.Helper()
 	for _, program := range []string{"zstd", "tar", "xargs", "sha256sum"} {
 		if _, err := exec.LookPath(program); err != nil {
-			b.t.Skip(program + " is not installed")
+			b.t.Fatal(program + " is not installed; `make test` installs what it needs")
 		}
 	}
 	env := append(os.Environ(), "TARGET="+dir)
 	if b.key != "" {
 		if _, err := exec.LookPath("age"); err != nil {
-			b.t.Skip("age is not installed")
+			b.t.Fatal("age is not installed; `make test` installs it")
 		}
 		file := filepath.Join(b.t.TempDir(), "key")
 		if err := os.WriteFile(file, []byte(b.key+"\n"), 0o600); err != nil {
