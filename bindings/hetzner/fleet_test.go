@@ -12,6 +12,7 @@ import (
 
 	"github.com/webhost-systems/drhost/bindings/hetzner/hetznersim"
 	"github.com/webhost-systems/drhost/host/clock"
+	"github.com/webhost-systems/drhost/host/fault"
 )
 
 // addFleet makes servers named fleet-1 to fleet-n.
@@ -21,7 +22,8 @@ func (b *bench) addFleet(n int) {
 	}
 }
 
-// atOnce calls a function for n servers at the same time.
+// atOnce calls a function for n servers at the same time. What the provider
+// refused for its rate limit is asked again, as the gate does.
 func (b *bench) atOnce(n int, name string, args func(server string) table) {
 	b.t.Helper()
 	var all sync.WaitGroup
@@ -30,7 +32,14 @@ func (b *bench) atOnce(n int, name string, args func(server string) table) {
 		f, decoded := b.function(name, args(server))
 		ctx := b.ctx("run-" + server)
 		all.Go(func() {
-			if _, err := f.Call(ctx, b.client, decoded); err != nil {
+			_, err := f.Call(ctx, b.client, decoded)
+			for range 5 {
+				if fault.KindOf(err) != fault.RateLimited {
+					break
+				}
+				_, err = f.Call(ctx, b.client, decoded)
+			}
+			if err != nil {
 				b.t.Errorf("%s %s: %v", name, server, err)
 			}
 		})
