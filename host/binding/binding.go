@@ -6,13 +6,9 @@ package binding
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"regexp"
-	"strings"
 
 	"github.com/webhost-systems/drhost/host/fault"
-	"github.com/webhost-systems/drhost/host/secret"
 )
 
 // Effect is what a call does to the world.
@@ -85,79 +81,12 @@ type Spec struct {
 	// Target names the argument that holds what the call acts on, for
 	// protected resources and approvals; empty when there is none.
 	Target string
+
+	says sentence // Says, taken apart
 }
 
 // Full is the name a runbook uses: "hetzner.reboot".
 func (s *Spec) Full() string { return s.Module + "." + s.Name }
-
-var placeholder = regexp.MustCompile(`\{([a-z0-9_]+)\}`)
-
-// aside is a part of a sentence that is left out when an argument in it was not
-// given.
-var aside = regexp.MustCompile(`\[([^\[\]]*)\]`)
-
-// Sentence fills Says with the arguments, given as plain data by name.
-func (s *Spec) Sentence(args map[string]any) string {
-	if s.Says == "" {
-		return s.Full()
-	}
-	says := aside.ReplaceAllStringFunc(s.Says, func(part string) string {
-		for _, m := range placeholder.FindAllStringSubmatch(part, -1) {
-			if v := args[m[1]]; v == nil || v == "" || v == false {
-				return ""
-			}
-		}
-		return part[1 : len(part)-1]
-	})
-	return placeholder.ReplaceAllStringFunc(says, func(m string) string {
-		return sayValue(args[m[1:len(m)-1]])
-	})
-}
-
-func sayValue(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "-"
-	case string:
-		return v
-	case float64, bool, int, int64:
-		return fmt.Sprint(v)
-	case []any:
-		if said := sentences(v); said != "" {
-			return said
-		}
-	case map[string]any:
-		if _, hidden := v[secretKey]; hidden {
-			return secret.Mark
-		}
-		if what, _, planned := PlannedKind(v); planned {
-			return Planned(what)
-		}
-	}
-	text, err := json.Marshal(v)
-	if err != nil {
-		return "?"
-	}
-	if len(text) > 80 {
-		text = append(text[:77], "..."...)
-	}
-	return string(text)
-}
-
-// sentences joins what the elements of a list say of themselves, in a field
-// called says; it is empty when one of them does not.
-func sentences(list []any) string {
-	var out []string
-	for _, v := range list {
-		m, _ := v.(map[string]any)
-		said, ok := m["says"].(string)
-		if !ok {
-			return ""
-		}
-		out = append(out, said)
-	}
-	return strings.Join(out, "; ")
-}
 
 // Func declares one function of a provider with client C, arguments A (a
 // struct) and result R. See DESIGN section 4 for the tags.
@@ -204,7 +133,7 @@ type Settlement[R any] struct {
 func (f *Func[C, A, R]) Spec() *Spec {
 	if f.spec == nil {
 		f.spec = &Spec{Name: f.Name, Effect: f.Effect, Doc: f.Doc, Says: f.Says, Raises: f.Raises,
-			Example: f.Example, Target: f.Target, Args: typeFor[A](), Result: typeFor[R]()}
+			Example: f.Example, Target: f.Target, Args: typeFor[A](), Result: typeFor[R](), says: parseSentence(f.Says)}
 	}
 	return f.spec
 }

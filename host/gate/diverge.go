@@ -18,7 +18,7 @@ const putBack = "put it back as it was (the run keeps its scripts in its folder,
 // journal has nothing more to tell. Nothing may have been left behind without
 // an outcome in what the step lies in. A branch does not look at its siblings.
 func (g *Gate) Begin(ctx context.Context, path, form, title string, site journal.Site) error {
-	what := fmt.Sprintf("the new %s %q at %s", form, title, site)
+	what := func() string { return fmt.Sprintf("the new %s %q at %s", form, title, site) }
 	if err := g.turn.awaitLive(ctx, what); err != nil {
 		return Stopped(ctx, err)
 	}
@@ -34,11 +34,11 @@ func (g *Gate) Begin(ctx context.Context, path, form, title string, site journal
 
 // unsettled returns a divergence when a mutation inside path has left without
 // an answer, and the script has come past it to another key.
-func (g *Gate) unsettled(path, key, what string) error {
+func (g *Gate) unsettled(path, key string, what func() string) error {
 	for _, sent := range g.left(path) {
 		if sent.Key != key && !under(sent.Key, key) {
 			return &Stop{Why: Diverged, Text: fmt.Sprintf("%s: the journal says that %q was sent from here and its outcome is unknown, but the script comes to %s instead; %s",
-				sent.Site, sent.Says, what, putBack)}
+				sent.Site, sent.Says, what(), putBack)}
 		}
 	}
 	return nil
@@ -46,6 +46,9 @@ func (g *Gate) unsettled(path, key, what string) error {
 
 // left are the mutations inside path that have no outcome.
 func (g *Gate) left(path string) []journal.Intent {
+	if len(g.pending) == 0 {
+		return nil
+	}
 	var out []journal.Intent
 	for key, in := range g.pending {
 		if under(key, path) {

@@ -177,13 +177,14 @@ func (g *Gate) Do(ctx context.Context, sc *Scope, op Op) (any, error) {
 	if sent { // what has left is settled, also in a branch that is cancelled
 		waiting = context.WithoutCancel(ctx)
 	}
-	if err := g.turn.awaitLive(waiting, describeOp(op)); err != nil {
+	what := func() string { return describeOp(op) }
+	if err := g.turn.awaitLive(waiting, what); err != nil {
 		return nil, Stopped(ctx, err)
 	}
 	if err := ctx.Err(); err != nil && !sent {
 		return nil, Stopped(ctx, err)
 	}
-	if err := g.unsettled(sc.Path, key, describeOp(op)); err != nil {
+	if err := g.unsettled(sc.Path, key, what); err != nil {
 		return nil, err
 	}
 	if err := g.Room(op.Site); err != nil {

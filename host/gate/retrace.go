@@ -139,7 +139,7 @@ func (g *Gate) retrace(ctx context.Context, key string, sc *Scope, op Op) (any, 
 	if g.inEnded(sc.Path) {
 		return nil, retraced() // the step was over before this call came to an end
 	}
-	if err := g.turn.awaitLive(ctx, key); err != nil {
+	if err := g.turn.awaitLive(ctx, func() string { return key }); err != nil {
 		return nil, Stopped(ctx, err)
 	}
 	if err := ctx.Err(); err != nil {
@@ -175,7 +175,7 @@ func (g *Gate) inEnded(path string) bool {
 // end: what happened has to be known.
 func (g *Gate) findOut(ctx context.Context, key string, op Op) (any, error) {
 	whole := context.WithoutCancel(ctx)
-	if err := g.turn.awaitLive(whole, key); err != nil {
+	if err := g.turn.awaitLive(whole, func() string { return key }); err != nil {
 		return nil, err
 	}
 	var stop *Stop

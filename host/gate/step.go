@@ -61,7 +61,7 @@ func (g *Gate) BrokenOnRecord(path, result string) bool { return g.cursor.broken
 
 // AwaitLive waits until the journal has nothing more to tell.
 func (g *Gate) AwaitLive(ctx context.Context, at string) error {
-	if err := g.turn.awaitLive(ctx, at); err != nil {
+	if err := g.turn.awaitLive(ctx, func() string { return at }); err != nil {
 		return Stopped(ctx, err)
 	}
 	return nil

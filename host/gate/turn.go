@@ -97,14 +97,15 @@ func (t *turn) awaitEvent(key string) error {
 }
 
 // awaitLive lays the baton down until the journal has nothing more to tell.
-// When ctx ends first it returns ctx.Err(), holding the baton.
-func (t *turn) awaitLive(ctx context.Context, key string) error {
+// When ctx ends first it returns ctx.Err(), holding the baton. at says where it
+// waits; it is asked only when there is something to wait for.
+func (t *turn) awaitLive(ctx context.Context, at func() string) error {
 	t.mu.Lock()
 	if len(t.events) == 0 {
 		defer t.mu.Unlock()
 		return t.failed
 	}
-	k := &ticket{live: true, at: key}
+	k := &ticket{live: true, at: at()}
 	t.held = false
 	t.add(k)
 	t.mu.Unlock()

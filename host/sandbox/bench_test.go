@@ -38,7 +38,7 @@ const benchLoop = `
 func BenchmarkGatedCall(b *testing.B) {
 	catalog, err := binding.NewCatalog(binding.NewModule[struct{}, struct{}]("echo", "Answers.",
 		func(binding.Env, struct{}) (struct{}, error) { return struct{}{}, nil },
-		binding.Declare(binding.Func[struct{}, echoArgs, Echo]{Name: "echo", Doc: "Answers what it was sent.", Example: `echo.echo { name = "a", size = 1 }`,
+		binding.Declare(binding.Func[struct{}, echoArgs, Echo]{Name: "echo", Doc: "Answers what it was sent.", Says: "echo {name}[ of size {size}]", Example: `echo.echo { name = "a", size = 1 }`,
 			Call: func(_ struct{}, _ context.Context, a echoArgs) (Echo, error) { return Echo(a), nil }})))
 	if err != nil {
 		b.Fatal(err)
