@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"testing"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
@@ -43,7 +44,7 @@ func BenchmarkGatedCall(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := Load(Options{Catalog: catalog, Source: Source{File: "bench.lua",
+	s, err := Load(Options{Catalog: catalog, Limits: Limits{Instructions: 1 << 60, CPU: time.Hour}, Source: Source{File: "bench.lua",
 		Text: []byte(`local echo = require "echo"
 return runbook { title = "Bench", input = { n = { doc = "How many calls" } }, run = function(input)` + benchLoop + `
 end }`)}})

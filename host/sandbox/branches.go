@@ -87,6 +87,7 @@ func (s *Script) itemName(L *lua.LState, item lua.LValue, key string) string {
 }
 
 func (s *Script) fan(L *lua.LState, spec run.Spec, branches []run.Branch, options options) int {
+	spend(L, stepCost)
 	fan := run.Fan{AtOnce: min(maxAtOnce, options.count("at_once", maxAtOnce, maxBranches)), KeepGoing: options.flag("keep_going")}
 	joined, err := s.session.Engine.Parallel(contextOf(L), scopeOf(L), spec, branches, fan)
 	if err != nil {

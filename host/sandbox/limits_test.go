@@ -28,6 +28,7 @@ func TestCatchableLimits(t *testing.T) {
 		"unpack":           {`unpack({}, 1, 1e6)`, "too many results"},
 		"byte":             {`string.byte(string.rep("x", 1e5), 1, -1)`, "too long"},
 		"nested pcalls":    {`local function f() return select(2, pcall(f)) end error(f(), 0)`, "stack overflow"},
+		"tail calls":       {`local function f(...) return f(1, 2, 3, ...) end return f()`, "t.lua:1: registry overflow"},
 		"recursion":        {`local function f() return 1 + f() end f()`, "stack overflow"},
 		"metamethods":      {`local t = {} setmetatable(t, {__index = function(t, k) return t[k .. "x"] end}) return t.x`, "stack overflow"},
 		"pattern length":   {`string.find("x", string.rep("a.", 3000))`, "longer than 4096 bytes"},

@@ -4,14 +4,17 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	lua "github.com/yuin/gopher-lua"
 
 	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/gate"
 	"github.com/webhost-systems/drhost/host/journal"
 	"github.com/webhost-systems/drhost/host/plan"
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // moduleTable makes what `require "hetzner"` returns.
@@ -55,11 +58,14 @@ func (s *Script) provider(m *binding.Module, f binding.Function) lua.LGFunction 
 		}
 		spend(L, callCost)
 		var value any
-		s.vm.outside(func() {
-			value, err = s.session.Gate.Do(contextOf(L), scopeOf(L), callOp(f, client, plain, args, site))
-		})
-		s.vm.Refill()
+		op := callOp(f, client, plain, args, site)
+		took := timed(&op)
+		s.vm.outside(func() { value, err = s.session.Gate.Do(contextOf(L), scopeOf(L), op) })
+		if *took < 0 || *took >= words.InstantCall { // else a script that calls on and on is an endless loop like any other
+			s.vm.Refill()
+		}
 		if err != nil {
+			spend(L, faultCost)
 			s.values.raise(L, err, site)
 		}
 		if spec.Effect == binding.Reads && s.o.Foresee && s.session.Gate.Doubtful() {
@@ -68,6 +74,19 @@ func (s *Script) provider(m *binding.Module, f binding.Function) lua.LGFunction 
 		L.Push(s.values.toLua(L, value))
 		return 1
 	}
+}
+
+// timed lets op measure how long it is carried out. Below 0: it was not, but
+// answered from the journal or by a plan.
+func timed(op *gate.Op) *time.Duration {
+	took := time.Duration(-1)
+	exec := op.Exec
+	op.Exec = func(ctx context.Context) (any, error) {
+		start := clock.System{}.Now()
+		defer func() { took = max(took, 0) + clock.System{}.Now().Sub(start) }()
+		return exec(ctx)
+	}
+	return &took
 }
 
 func (s *Script) refuse(L *lua.LState, spec *binding.Spec, err error, site journal.Site) {

@@ -72,6 +72,7 @@ func (r *runObject) Elapsed(L *luar.LState) int {
 	if r.unknown(L) {
 		return 1
 	}
+	spend(L.LState, clockCost)
 	site := r.s.site(L.LState)
 	d, err := r.s.session.Engine.Elapsed(contextOf(L.LState), scopeOf(L.LState), site)
 	return r.s.push(L.LState, d.Seconds(), err, site)
@@ -83,6 +84,7 @@ func (r *runObject) Remaining(L *luar.LState) int {
 	if r.unknown(L) {
 		return 1
 	}
+	spend(L.LState, clockCost)
 	site := r.s.site(L.LState)
 	d, has, err := r.s.session.Engine.Remaining(contextOf(L.LState), scopeOf(L.LState), site)
 	if err == nil && !has {

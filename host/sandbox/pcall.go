@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"fmt"
 	"runtime/debug"
 
@@ -132,13 +133,15 @@ func (vm *VM) protect(L *lua.LState, fn lua.LValue, args []lua.LValue) (results 
 	return results, nil
 }
 
+// overflowing is on the stack of a thread that has run out of room for values.
+// gopher-lua itself panics over the message when a tail call has just begun.
+var overflowing = []byte("gopher-lua.(*LState).registryOverflow")
+
 // caught makes a ScriptError of what was recovered on th.
 func caught(f *fiber, th *lua.LState, rcv any) *ScriptError {
 	api, ok := rcv.(*lua.ApiError)
 	if !ok {
-		ud := th.NewUserData()
-		ud.Value = fatalValue{&InternalError{Panic: rcv, Stack: debug.Stack()}}
-		api = &lua.ApiError{Object: ud}
+		api = &lua.ApiError{Object: ofPanic(th, rcv, debug.Stack())}
 	}
 	if c, ok := api.Cause.(carried); ok {
 		return c.script
@@ -160,6 +163,17 @@ func caught(f *fiber, th *lua.LState, rcv any) *ScriptError {
 		}
 	}
 	return s
+}
+
+// ofPanic is the error value of a Go panic under a script.
+func ofPanic(th *lua.LState, rcv any, stack []byte) lua.LValue {
+	if bytes.Contains(stack, overflowing) {
+		file, line := where(th, 1)
+		return lua.LString(fmt.Sprintf("%s:%d: registry overflow", file, line))
+	}
+	ud := th.NewUserData()
+	ud.Value = fatalValue{&InternalError{Panic: rcv, Stack: stack}}
+	return ud
 }
 
 // pcall is the Lua function.

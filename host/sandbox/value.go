@@ -41,7 +41,7 @@ func (vs *values) toPlain(v lua.LValue) (any, error) {
 	p := plainer{vs: vs}
 	plain, err := p.value(v, nil, 0)
 	if vs.charge != nil {
-		_ = vs.charge(int64(p.bytes/2 + 20*p.count)) // when nothing is left, the script ends before its next instruction
+		_ = vs.charge(int64(p.bytes + 20*p.count)) // when nothing is left, the script ends before its next instruction
 	}
 	return plain, err
 }

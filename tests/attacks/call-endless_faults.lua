@@ -1,5 +1,5 @@
 --- Call: endless faults.
--- expect: goes on without end
+-- expect: goes on without end or stopped as
 -- exit: 1
 local box = require "box"
 return runbook { title = "Attack", run = function(input)

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,14 +24,14 @@ const calls = 10000
 func resumed() []struct{ name, body string } {
 	return []struct{ name, body string }{
 		{"one open step", fmt.Sprintf(`step("All", function()
-      for i = 1, %d do run:elapsed() end
+      for i = 1, %d do http.request { url = url } end
       approve("go on")
     end)`, calls)},
 		{"1,000 open branches", fmt.Sprintf(`step("All", function()
       local items = {}
       for i = 1, 1000 do items[i] = "i" .. i end
       each("Items", items, { at_once = 8 }, function(item)
-        return step("One", function() for i = 1, %d do run:elapsed() end end)
+        return step("One", function() for i = 1, %d do http.request { url = url } end end)
       end)
       approve("go on")
     end)`, calls/1000)},
@@ -42,6 +44,8 @@ func measureResume(ctx context.Context, b *bench) ([]row, error) {
 	if _, err := os.Stat(b.program); err != nil {
 		return nil, fmt.Errorf("%s is not built: run make bench", b.program)
 	}
+	web := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer web.Close()
 	var rows []row
 	for _, r := range resumed() {
 		dir, err := os.MkdirTemp(b.scratch, "resume-")
@@ -49,7 +53,7 @@ func measureResume(ctx context.Context, b *bench) ([]row, error) {
 			return nil, err
 		}
 		for name, text := range map[string]string{"drhost.toml": "default_env = \"bench\"\n[env.bench]\n",
-			"bench.lua": "return runbook {\n  title = \"Many calls\",\n  run = function()\n    " + r.body + "\n  end,\n}\n"} {
+			"bench.lua": "local http = require \"http\"\nlocal url = \"" + web.URL + "\"\nreturn runbook {\n  title = \"Many calls\",\n  run = function()\n    " + r.body + "\n  end,\n}\n"} {
 			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 				return nil, err
 			}
