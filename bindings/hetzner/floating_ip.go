@@ -2,7 +2,6 @@ package hetzner
 
 import (
 	"context"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,43 +37,41 @@ func floatingOf(f *hcloud.FloatingIP, names map[int64]string) FloatingIP {
 	return out
 }
 
-func floatingServer(f *hcloud.FloatingIP) int64 {
-	if f.Server == nil {
-		return 0
-	}
-	return f.Server.ID
+var floatingIPs = holding[hcloud.FloatingIP, FloatingIP]{
+	what: "floating IP",
+	get:  getFloating,
+	byID: func(c *Client, ctx context.Context, id int64) (*hcloud.FloatingIP, *hcloud.Response, error) {
+		return c.api.FloatingIP.GetByID(ctx, id)
+	},
+	all: func(c *Client, ctx context.Context, o hcloud.ListOpts) ([]*hcloud.FloatingIP, error) {
+		return c.api.FloatingIP.AllWithOpts(ctx, hcloud.FloatingIPListOpts{ListOpts: o})
+	},
+	acts: func(c *Client, ctx context.Context, f *hcloud.FloatingIP, o hcloud.ActionListOpts) ([]*hcloud.Action, *hcloud.Response, error) {
+		return c.api.FloatingIP.Action.ListFor(ctx, f, o)
+	},
+	id:   func(f *hcloud.FloatingIP) int64 { return f.ID },
+	name: func(f *hcloud.FloatingIP) string { return f.Name },
+	holder: func(f *hcloud.FloatingIP) int64 {
+		if f.Server == nil {
+			return 0
+		}
+		return f.Server.ID
+	},
+	shown: floatingOf,
 }
 
-// findFloating returns a floating IP by name, id or address.
-func (c *Client) findFloating(ctx context.Context, op, name string) (*hcloud.FloatingIP, error) {
-	get := func(ctx context.Context, name string) (*hcloud.FloatingIP, *hcloud.Response, error) {
-		if !strings.ContainsAny(name, ".:") {
-			return c.api.FloatingIP.Get(ctx, name)
+// getFloating returns a floating IP by name, id or address.
+func getFloating(c *Client, ctx context.Context, name string) (*hcloud.FloatingIP, *hcloud.Response, error) {
+	if !strings.ContainsAny(name, ".:") {
+		return c.api.FloatingIP.Get(ctx, name)
+	}
+	all, err := c.api.FloatingIP.All(ctx)
+	for _, f := range all {
+		if f.IP.String() == name || firstHost(f.IP) == name || f.Name == name {
+			return f, nil, nil
 		}
-		all, err := c.api.FloatingIP.All(ctx)
-		for _, f := range all {
-			if f.IP.String() == name || firstHost(f.IP) == name || f.Name == name {
-				return f, nil, nil
-			}
-		}
-		return nil, nil, err
 	}
-	return lookUp(ctx, c, op, "floating IP", name, get, func(ctx context.Context) ([]string, error) {
-		all, err := c.api.FloatingIP.All(ctx)
-		return namesOf(all, func(f *hcloud.FloatingIP) string { return f.Name }), err
-	})
-}
-
-func (c *Client) floating(ctx context.Context, op string, id int64) (FloatingIP, *hcloud.FloatingIP, error) {
-	f, _, err := c.api.FloatingIP.GetByID(ctx, id)
-	if err != nil {
-		return FloatingIP{}, nil, c.translate(op, err)
-	}
-	if f == nil {
-		return FloatingIP{}, nil, fault.New(fault.NotFound, "the floating IP %d is gone", id).WithOp("%s", op)
-	}
-	names, err := c.serverNames(ctx, op, floatingServer(f))
-	return floatingOf(f, names), f, err
+	return nil, nil, err
 }
 
 type floatingIPArgs struct {
@@ -87,13 +84,7 @@ var readFloatingIP = binding.Func[*Client, floatingIPArgs, FloatingIP]{
 	Raises:  []fault.Kind{fault.NotFound, fault.Denied, fault.RateLimited, fault.Unavailable},
 	Example: `hetzner.floating_ip { name = "hobby" }`,
 	Call: func(c *Client, ctx context.Context, a floatingIPArgs) (FloatingIP, error) {
-		op := "look up floating IP " + a.Name
-		f, err := c.findFloating(ctx, op, a.Name)
-		if err != nil {
-			return FloatingIP{}, err
-		}
-		names, err := c.serverNames(ctx, op, floatingServer(f))
-		return floatingOf(f, names), err
+		return floatingIPs.read(c, ctx, a.Name)
 	},
 }
 
@@ -107,40 +98,9 @@ var readFloatingIPs = binding.Func[*Client, floatingIPsArgs, []FloatingIP]{
 	Doc:     "The floating IPs of the project by name, or those of one server.",
 	Raises:  []fault.Kind{fault.NotFound, fault.Invalid, fault.Denied, fault.RateLimited, fault.Unavailable},
 	Example: `hetzner.floating_ips { server = "hobby-1" }`,
-	Call:    (*Client).floatingIPs,
-}
-
-func (c *Client) floatingIPs(ctx context.Context, a floatingIPsArgs) ([]FloatingIP, error) {
-	op := "list floating IPs"
-	only := int64(0)
-	if a.Server != "" {
-		s, err := c.find(ctx, op, a.Server)
-		if err != nil {
-			return nil, err
-		}
-		if only = s.ID; only == 0 {
-			return nil, nil // foretold by a plan: none yet
-		}
-	}
-	all, err := c.api.FloatingIP.AllWithOpts(ctx, hcloud.FloatingIPListOpts{ListOpts: hcloud.ListOpts{LabelSelector: a.Label}})
-	if err != nil {
-		return nil, c.translate(op, err)
-	}
-	all = slices.DeleteFunc(all, func(f *hcloud.FloatingIP) bool { return a.Server != "" && floatingServer(f) != only })
-	var servers []int64
-	for _, f := range all {
-		servers = append(servers, floatingServer(f))
-	}
-	names, err := c.serverNames(ctx, op, servers...)
-	if err != nil {
-		return nil, err
-	}
-	var out []FloatingIP
-	for _, f := range all {
-		out = append(out, floatingOf(f, names))
-	}
-	slices.SortFunc(out, func(a, b FloatingIP) int { return strings.Compare(a.Name, b.Name) })
-	return out, nil
+	Call: func(c *Client, ctx context.Context, a floatingIPsArgs) ([]FloatingIP, error) {
+		return floatingIPs.list(c, ctx, a.Server, a.Label)
+	},
 }
 
 type assignFloatingIPArgs struct {
@@ -168,20 +128,17 @@ var assignFloatingIP = binding.Func[*Client, assignFloatingIPArgs, FloatingIP]{
 		out.Server, out.ServerID = shown.Name, shown.ID
 		return out, nil
 	},
-	Settled: (*Client).assignFloatingIPSettled,
+	Settled: func(c *Client, ctx context.Context, a assignFloatingIPArgs) (binding.Settlement[FloatingIP], error) {
+		f, s, err := c.floatingAndServer(ctx, a)
+		if err != nil {
+			return binding.Settlement[FloatingIP]{}, err
+		}
+		return floatingIPs.settled(c, ctx, f, s.ID, a.Within)
+	},
 }
 
 func (c *Client) floatingAndServer(ctx context.Context, a assignFloatingIPArgs) (*hcloud.FloatingIP, *hcloud.Server, error) {
-	op := "assign the floating IP " + a.IP
-	f, err := c.findFloating(ctx, op, a.IP)
-	if err != nil {
-		return nil, nil, before(err)
-	}
-	s, err := c.find(ctx, op, a.Server)
-	if err != nil {
-		return nil, nil, before(err)
-	}
-	return f, s, nil
+	return floatingIPs.withServer(c, ctx, "assign the floating IP "+a.IP, a.IP, a.Server)
 }
 
 func (c *Client) assignFloatingIP(ctx context.Context, a assignFloatingIPArgs) (FloatingIP, error) {
@@ -190,45 +147,11 @@ func (c *Client) assignFloatingIP(ctx context.Context, a assignFloatingIPArgs) (
 	if err != nil {
 		return FloatingIP{}, err
 	}
-	if floatingServer(f) == s.ID {
+	if floatingIPs.holder(f) == s.ID {
 		return floatingOf(f, map[int64]string{s.ID: s.Name}), nil
 	}
 	action, _, err := c.api.FloatingIP.Assign(ctx, f, s)
-	return c.floatingDone(ctx, op, f, a.Within, action, err)
-}
-
-// floatingDone waits for an accepted change of a floating IP.
-func (c *Client) floatingDone(ctx context.Context, op string, f *hcloud.FloatingIP, within time.Duration, action *hcloud.Action, err error) (FloatingIP, error) {
-	if err != nil {
-		return FloatingIP{}, c.translate(op, err)
-	}
-	ctx, b := c.budget(ctx, within)
-	if err := c.finish(ctx, b, op, action); err != nil {
-		return FloatingIP{}, err
-	}
-	out, _, err := c.floating(ctx, op, f.ID)
-	return out, accepted(err)
-}
-
-// floatingSettled waits for what is still at work on f and compares the server
-// it leads to then; 0 is none.
-func (c *Client) floatingSettled(ctx context.Context, op string, f *hcloud.FloatingIP, server int64, within time.Duration) (binding.Settlement[FloatingIP], error) {
-	running := func(ctx context.Context) ([]*hcloud.Action, error) {
-		actions, _, err := c.api.FloatingIP.Action.ListFor(ctx, f, hcloud.ActionListOpts{Status: []hcloud.ActionStatus{hcloud.ActionStatusRunning}})
-		return busy(actions, err)
-	}
-	return settlePresent(c, ctx, op, within, running, func(ctx context.Context) (FloatingIP, bool, error) {
-		out, now, err := c.floating(ctx, op, f.ID)
-		return out, err == nil && floatingServer(now) == server, err
-	})
-}
-
-func (c *Client) assignFloatingIPSettled(ctx context.Context, a assignFloatingIPArgs) (binding.Settlement[FloatingIP], error) {
-	f, s, err := c.floatingAndServer(ctx, a)
-	if err != nil {
-		return binding.Settlement[FloatingIP]{}, err
-	}
-	return c.floatingSettled(ctx, "find out about the floating IP "+a.IP, f, s.ID, a.Within)
+	return floatingIPs.done(c, ctx, op, f, a.Within, action, err)
 }
 
 type unassignFloatingIPArgs struct {
@@ -245,7 +168,7 @@ var unassignFloatingIP = binding.Func[*Client, unassignFloatingIPArgs, FloatingI
 	Target:  "ip",
 	Call: func(c *Client, ctx context.Context, a unassignFloatingIPArgs) (FloatingIP, error) {
 		op := "unassign the floating IP " + a.IP
-		f, err := c.findFloating(ctx, op, a.IP)
+		f, err := floatingIPs.find(c, ctx, op, a.IP)
 		if err != nil {
 			return FloatingIP{}, before(err)
 		}
@@ -253,10 +176,10 @@ var unassignFloatingIP = binding.Func[*Client, unassignFloatingIPArgs, FloatingI
 			return floatingOf(f, nil), nil
 		}
 		action, _, err := c.api.FloatingIP.Unassign(ctx, f)
-		return c.floatingDone(ctx, op, f, a.Within, action, err)
+		return floatingIPs.done(c, ctx, op, f, a.Within, action, err)
 	},
 	Predict: func(c *Client, ctx context.Context, a unassignFloatingIPArgs) (FloatingIP, error) {
-		f, err := c.findFloating(ctx, "unassign the floating IP "+a.IP, a.IP)
+		f, err := floatingIPs.find(c, ctx, "unassign the floating IP "+a.IP, a.IP)
 		if err != nil {
 			return FloatingIP{}, err
 		}
@@ -264,11 +187,6 @@ var unassignFloatingIP = binding.Func[*Client, unassignFloatingIPArgs, FloatingI
 		return floatingOf(f, nil), nil
 	},
 	Settled: func(c *Client, ctx context.Context, a unassignFloatingIPArgs) (binding.Settlement[FloatingIP], error) {
-		op := "find out about the floating IP " + a.IP
-		f, err := c.findFloating(ctx, op, a.IP)
-		if err != nil {
-			return binding.Settlement[FloatingIP]{}, err
-		}
-		return c.floatingSettled(ctx, op, f, 0, a.Within)
+		return floatingIPs.released(c, ctx, a.IP, a.Within)
 	},
 }

@@ -37,31 +37,31 @@ func primaryOf(p *hcloud.PrimaryIP, names map[int64]string) PrimaryIP {
 	return out
 }
 
-// findPrimary returns a primary IP by name, id or address.
-func (c *Client) findPrimary(ctx context.Context, op, name string) (*hcloud.PrimaryIP, error) {
-	get := func(ctx context.Context, name string) (*hcloud.PrimaryIP, *hcloud.Response, error) {
-		found, resp, err := c.api.PrimaryIP.Get(ctx, name)
-		if err != nil || found != nil {
-			return found, resp, err
-		}
-		return c.api.PrimaryIP.GetByIP(ctx, name)
-	}
-	return lookUp(ctx, c, op, "primary IP", name, get, func(ctx context.Context) ([]string, error) {
-		all, err := c.api.PrimaryIP.All(ctx)
-		return namesOf(all, func(p *hcloud.PrimaryIP) string { return p.Name }), err
-	})
+var primaryIPs = holding[hcloud.PrimaryIP, PrimaryIP]{
+	what: "primary IP",
+	get:  getPrimary,
+	byID: func(c *Client, ctx context.Context, id int64) (*hcloud.PrimaryIP, *hcloud.Response, error) {
+		return c.api.PrimaryIP.GetByID(ctx, id)
+	},
+	all: func(c *Client, ctx context.Context, o hcloud.ListOpts) ([]*hcloud.PrimaryIP, error) {
+		return c.api.PrimaryIP.AllWithOpts(ctx, hcloud.PrimaryIPListOpts{ListOpts: o})
+	},
+	acts: func(c *Client, ctx context.Context, p *hcloud.PrimaryIP, o hcloud.ActionListOpts) ([]*hcloud.Action, *hcloud.Response, error) {
+		return c.api.PrimaryIP.Action.ListFor(ctx, p, o)
+	},
+	id:     func(p *hcloud.PrimaryIP) int64 { return p.ID },
+	name:   func(p *hcloud.PrimaryIP) string { return p.Name },
+	holder: func(p *hcloud.PrimaryIP) int64 { return p.AssigneeID },
+	shown:  primaryOf,
 }
 
-func (c *Client) primary(ctx context.Context, op string, id int64) (PrimaryIP, *hcloud.PrimaryIP, error) {
-	p, _, err := c.api.PrimaryIP.GetByID(ctx, id)
-	if err != nil {
-		return PrimaryIP{}, nil, c.translate(op, err)
+// getPrimary returns a primary IP by name, id or address.
+func getPrimary(c *Client, ctx context.Context, name string) (*hcloud.PrimaryIP, *hcloud.Response, error) {
+	found, resp, err := c.api.PrimaryIP.Get(ctx, name)
+	if err != nil || found != nil {
+		return found, resp, err
 	}
-	if p == nil {
-		return PrimaryIP{}, nil, fault.New(fault.NotFound, "the primary IP %d is gone", id).WithOp("%s", op)
-	}
-	names, err := c.serverNames(ctx, op, p.AssigneeID)
-	return primaryOf(p, names), p, err
+	return c.api.PrimaryIP.GetByIP(ctx, name)
 }
 
 type primaryIPArgs struct {
@@ -74,13 +74,7 @@ var readPrimaryIP = binding.Func[*Client, primaryIPArgs, PrimaryIP]{
 	Raises:  []fault.Kind{fault.NotFound, fault.Denied, fault.RateLimited, fault.Unavailable},
 	Example: `hetzner.primary_ip { name = "203.0.113.10" }`,
 	Call: func(c *Client, ctx context.Context, a primaryIPArgs) (PrimaryIP, error) {
-		op := "look up primary IP " + a.Name
-		p, err := c.findPrimary(ctx, op, a.Name)
-		if err != nil {
-			return PrimaryIP{}, err
-		}
-		names, err := c.serverNames(ctx, op, p.AssigneeID)
-		return primaryOf(p, names), err
+		return primaryIPs.read(c, ctx, a.Name)
 	},
 }
 
@@ -114,21 +108,12 @@ var assignPrimaryIP = binding.Func[*Client, assignPrimaryIPArgs, PrimaryIP]{
 		if err != nil {
 			return binding.Settlement[PrimaryIP]{}, err
 		}
-		return c.primarySettled(ctx, p, s.ID, a.Within)
+		return primaryIPs.settled(c, ctx, p, s.ID, a.Within)
 	},
 }
 
 func (c *Client) primaryAndServer(ctx context.Context, a assignPrimaryIPArgs) (*hcloud.PrimaryIP, *hcloud.Server, error) {
-	op := "assign the primary IP " + a.IP
-	p, err := c.findPrimary(ctx, op, a.IP)
-	if err != nil {
-		return nil, nil, before(err)
-	}
-	s, err := c.find(ctx, op, a.Server)
-	if err != nil {
-		return nil, nil, before(err)
-	}
-	return p, s, nil
+	return primaryIPs.withServer(c, ctx, "assign the primary IP "+a.IP, a.IP, a.Server)
 }
 
 // assignable says which of Hetzner's rules stands in the way, if one does,
@@ -169,31 +154,7 @@ func (c *Client) assignPrimaryIP(ctx context.Context, a assignPrimaryIPArgs) (Pr
 		return PrimaryIP{}, err
 	}
 	action, _, err := c.api.PrimaryIP.Assign(ctx, hcloud.PrimaryIPAssignOpts{ID: p.ID, AssigneeID: s.ID, AssigneeType: "server"})
-	return c.primaryDone(ctx, op, p, a.Within, action, err)
-}
-
-func (c *Client) primaryDone(ctx context.Context, op string, p *hcloud.PrimaryIP, within time.Duration, action *hcloud.Action, err error) (PrimaryIP, error) {
-	if err != nil {
-		return PrimaryIP{}, c.translate(op, err)
-	}
-	ctx, b := c.budget(ctx, within)
-	if err := c.finish(ctx, b, op, action); err != nil {
-		return PrimaryIP{}, err
-	}
-	out, _, err := c.primary(ctx, op, p.ID)
-	return out, accepted(err)
-}
-
-func (c *Client) primarySettled(ctx context.Context, p *hcloud.PrimaryIP, server int64, within time.Duration) (binding.Settlement[PrimaryIP], error) {
-	op := "find out about the primary IP " + p.Name
-	running := func(ctx context.Context) ([]*hcloud.Action, error) {
-		actions, _, err := c.api.PrimaryIP.Action.ListFor(ctx, p, hcloud.ActionListOpts{Status: []hcloud.ActionStatus{hcloud.ActionStatusRunning}})
-		return busy(actions, err)
-	}
-	return settlePresent(c, ctx, op, within, running, func(ctx context.Context) (PrimaryIP, bool, error) {
-		out, now, err := c.primary(ctx, op, p.ID)
-		return out, err == nil && now.AssigneeID == server, err
-	})
+	return primaryIPs.done(c, ctx, op, p, a.Within, action, err)
 }
 
 type unassignPrimaryIPArgs struct {
@@ -210,7 +171,7 @@ var unassignPrimaryIP = binding.Func[*Client, unassignPrimaryIPArgs, PrimaryIP]{
 	Target:  "ip",
 	Call: func(c *Client, ctx context.Context, a unassignPrimaryIPArgs) (PrimaryIP, error) {
 		op := "unassign the primary IP " + a.IP
-		p, err := c.findPrimary(ctx, op, a.IP)
+		p, err := primaryIPs.find(c, ctx, op, a.IP)
 		if err != nil {
 			return PrimaryIP{}, before(err)
 		}
@@ -218,10 +179,10 @@ var unassignPrimaryIP = binding.Func[*Client, unassignPrimaryIPArgs, PrimaryIP]{
 			return primaryOf(p, nil), nil
 		}
 		action, _, err := c.api.PrimaryIP.Unassign(ctx, p.ID)
-		return c.primaryDone(ctx, op, p, a.Within, action, err)
+		return primaryIPs.done(c, ctx, op, p, a.Within, action, err)
 	},
 	Predict: func(c *Client, ctx context.Context, a unassignPrimaryIPArgs) (PrimaryIP, error) {
-		p, err := c.findPrimary(ctx, "unassign the primary IP "+a.IP, a.IP)
+		p, err := primaryIPs.find(c, ctx, "unassign the primary IP "+a.IP, a.IP)
 		if err != nil {
 			return PrimaryIP{}, err
 		}
@@ -229,10 +190,6 @@ var unassignPrimaryIP = binding.Func[*Client, unassignPrimaryIPArgs, PrimaryIP]{
 		return primaryOf(p, nil), nil
 	},
 	Settled: func(c *Client, ctx context.Context, a unassignPrimaryIPArgs) (binding.Settlement[PrimaryIP], error) {
-		p, err := c.findPrimary(ctx, "find out about the primary IP "+a.IP, a.IP)
-		if err != nil {
-			return binding.Settlement[PrimaryIP]{}, err
-		}
-		return c.primarySettled(ctx, p, 0, a.Within)
+		return primaryIPs.released(c, ctx, a.IP, a.Within)
 	},
 }

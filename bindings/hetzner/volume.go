@@ -2,8 +2,6 @@ package hetzner
 
 import (
 	"context"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hetznercloud/hcloud-go/v2/hcloud"
@@ -40,30 +38,29 @@ func volumeOf(v *hcloud.Volume, names map[int64]string) Volume {
 	return out
 }
 
-func volumeServer(v *hcloud.Volume) int64 {
-	if v.Server == nil {
-		return 0
-	}
-	return v.Server.ID
-}
-
-func (c *Client) findVolume(ctx context.Context, op, name string) (*hcloud.Volume, error) {
-	return lookUp(ctx, c, op, "volume", name, c.api.Volume.Get, func(ctx context.Context) ([]string, error) {
-		all, err := c.api.Volume.All(ctx)
-		return namesOf(all, func(v *hcloud.Volume) string { return v.Name }), err
-	})
-}
-
-func (c *Client) volumeNow(ctx context.Context, op string, id int64) (Volume, *hcloud.Volume, error) {
-	v, _, err := c.api.Volume.GetByID(ctx, id)
-	if err != nil {
-		return Volume{}, nil, c.translate(op, err)
-	}
-	if v == nil {
-		return Volume{}, nil, fault.New(fault.NotFound, "the volume %d is gone", id).WithOp("%s", op)
-	}
-	names, err := c.serverNames(ctx, op, volumeServer(v))
-	return volumeOf(v, names), v, err
+var volumes = holding[hcloud.Volume, Volume]{
+	what: "volume",
+	get: func(c *Client, ctx context.Context, name string) (*hcloud.Volume, *hcloud.Response, error) {
+		return c.api.Volume.Get(ctx, name)
+	},
+	byID: func(c *Client, ctx context.Context, id int64) (*hcloud.Volume, *hcloud.Response, error) {
+		return c.api.Volume.GetByID(ctx, id)
+	},
+	all: func(c *Client, ctx context.Context, o hcloud.ListOpts) ([]*hcloud.Volume, error) {
+		return c.api.Volume.AllWithOpts(ctx, hcloud.VolumeListOpts{ListOpts: o})
+	},
+	acts: func(c *Client, ctx context.Context, v *hcloud.Volume, o hcloud.ActionListOpts) ([]*hcloud.Action, *hcloud.Response, error) {
+		return c.api.Volume.Action.ListFor(ctx, v, o)
+	},
+	id:   func(v *hcloud.Volume) int64 { return v.ID },
+	name: func(v *hcloud.Volume) string { return v.Name },
+	holder: func(v *hcloud.Volume) int64 {
+		if v.Server == nil {
+			return 0
+		}
+		return v.Server.ID
+	},
+	shown: volumeOf,
 }
 
 type volumeArgs struct {
@@ -76,13 +73,7 @@ var readVolume = binding.Func[*Client, volumeArgs, Volume]{
 	Raises:  []fault.Kind{fault.NotFound, fault.Denied, fault.RateLimited, fault.Unavailable},
 	Example: `hetzner.volume { name = "hobby-data" }`,
 	Call: func(c *Client, ctx context.Context, a volumeArgs) (Volume, error) {
-		op := "look up volume " + a.Name
-		v, err := c.findVolume(ctx, op, a.Name)
-		if err != nil {
-			return Volume{}, err
-		}
-		names, err := c.serverNames(ctx, op, volumeServer(v))
-		return volumeOf(v, names), err
+		return volumes.read(c, ctx, a.Name)
 	},
 }
 
@@ -96,40 +87,9 @@ var readVolumes = binding.Func[*Client, volumesArgs, []Volume]{
 	Doc:     "The volumes of the project by name, or those of one server.",
 	Raises:  []fault.Kind{fault.NotFound, fault.Invalid, fault.Denied, fault.RateLimited, fault.Unavailable},
 	Example: `hetzner.volumes { server = "hobby-1" }`,
-	Call:    (*Client).volumes,
-}
-
-func (c *Client) volumes(ctx context.Context, a volumesArgs) ([]Volume, error) {
-	op := "list volumes"
-	only := int64(0)
-	if a.Server != "" {
-		s, err := c.find(ctx, op, a.Server)
-		if err != nil {
-			return nil, err
-		}
-		if only = s.ID; only == 0 {
-			return nil, nil // foretold by a plan: none yet
-		}
-	}
-	all, err := c.api.Volume.AllWithOpts(ctx, hcloud.VolumeListOpts{ListOpts: hcloud.ListOpts{LabelSelector: a.Label}})
-	if err != nil {
-		return nil, c.translate(op, err)
-	}
-	all = slices.DeleteFunc(all, func(v *hcloud.Volume) bool { return a.Server != "" && volumeServer(v) != only })
-	var servers []int64
-	for _, v := range all {
-		servers = append(servers, volumeServer(v))
-	}
-	names, err := c.serverNames(ctx, op, servers...)
-	if err != nil {
-		return nil, err
-	}
-	var out []Volume
-	for _, v := range all {
-		out = append(out, volumeOf(v, names))
-	}
-	slices.SortFunc(out, func(a, b Volume) int { return strings.Compare(a.Name, b.Name) })
-	return out, nil
+	Call: func(c *Client, ctx context.Context, a volumesArgs) ([]Volume, error) {
+		return volumes.list(c, ctx, a.Server, a.Label)
+	},
 }
 
 type attachVolumeArgs struct {
@@ -163,19 +123,15 @@ var attachVolume = binding.Func[*Client, attachVolumeArgs, Volume]{
 		if err != nil {
 			return binding.Settlement[Volume]{}, err
 		}
-		return c.volumeSettled(ctx, v, s.ID, a.Within)
+		return volumes.settled(c, ctx, v, s.ID, a.Within)
 	},
 }
 
 func (c *Client) volumeAndServer(ctx context.Context, a attachVolumeArgs) (*hcloud.Volume, *hcloud.Server, error) {
 	op := "attach the volume " + a.Volume
-	v, err := c.findVolume(ctx, op, a.Volume)
+	v, s, err := volumes.withServer(c, ctx, op, a.Volume, a.Server)
 	if err != nil {
-		return nil, nil, before(err)
-	}
-	s, err := c.find(ctx, op, a.Server)
-	if err != nil {
-		return nil, nil, before(err)
+		return nil, nil, err
 	}
 	if v.Location != nil && s.Location != nil && v.Location.Name != s.Location.Name && !binding.IsPlanned(s.Location.Name) {
 		return nil, nil, fault.New(fault.Conflict, "%s is in %s and %s in %s", v.Name, v.Location.Name, s.Name, s.Location.Name).WithOp("%s", op).
@@ -190,35 +146,11 @@ func (c *Client) attachVolume(ctx context.Context, a attachVolumeArgs) (Volume, 
 	if err != nil {
 		return Volume{}, err
 	}
-	if volumeServer(v) == s.ID {
+	if volumes.holder(v) == s.ID {
 		return volumeOf(v, map[int64]string{s.ID: s.Name}), nil
 	}
 	action, _, err := c.api.Volume.AttachWithOpts(ctx, v, hcloud.VolumeAttachOpts{Server: s, Automount: &a.Automount})
-	return c.volumeDone(ctx, op, v, a.Within, action, err)
-}
-
-func (c *Client) volumeDone(ctx context.Context, op string, v *hcloud.Volume, within time.Duration, action *hcloud.Action, err error) (Volume, error) {
-	if err != nil {
-		return Volume{}, c.translate(op, err)
-	}
-	ctx, b := c.budget(ctx, within)
-	if err := c.finish(ctx, b, op, action); err != nil {
-		return Volume{}, err
-	}
-	out, _, err := c.volumeNow(ctx, op, v.ID)
-	return out, accepted(err)
-}
-
-func (c *Client) volumeSettled(ctx context.Context, v *hcloud.Volume, server int64, within time.Duration) (binding.Settlement[Volume], error) {
-	op := "find out about the volume " + v.Name
-	running := func(ctx context.Context) ([]*hcloud.Action, error) {
-		actions, _, err := c.api.Volume.Action.ListFor(ctx, v, hcloud.ActionListOpts{Status: []hcloud.ActionStatus{hcloud.ActionStatusRunning}})
-		return busy(actions, err)
-	}
-	return settlePresent(c, ctx, op, within, running, func(ctx context.Context) (Volume, bool, error) {
-		out, now, err := c.volumeNow(ctx, op, v.ID)
-		return out, err == nil && volumeServer(now) == server, err
-	})
+	return volumes.done(c, ctx, op, v, a.Within, action, err)
 }
 
 type detachVolumeArgs struct {
@@ -235,7 +167,7 @@ var detachVolume = binding.Func[*Client, detachVolumeArgs, Volume]{
 	Target:  "volume",
 	Call: func(c *Client, ctx context.Context, a detachVolumeArgs) (Volume, error) {
 		op := "detach the volume " + a.Volume
-		v, err := c.findVolume(ctx, op, a.Volume)
+		v, err := volumes.find(c, ctx, op, a.Volume)
 		if err != nil {
 			return Volume{}, before(err)
 		}
@@ -243,10 +175,10 @@ var detachVolume = binding.Func[*Client, detachVolumeArgs, Volume]{
 			return volumeOf(v, nil), nil
 		}
 		action, _, err := c.api.Volume.Detach(ctx, v)
-		return c.volumeDone(ctx, op, v, a.Within, action, err)
+		return volumes.done(c, ctx, op, v, a.Within, action, err)
 	},
 	Predict: func(c *Client, ctx context.Context, a detachVolumeArgs) (Volume, error) {
-		v, err := c.findVolume(ctx, "detach the volume "+a.Volume, a.Volume)
+		v, err := volumes.find(c, ctx, "detach the volume "+a.Volume, a.Volume)
 		if err != nil {
 			return Volume{}, err
 		}
@@ -254,10 +186,6 @@ var detachVolume = binding.Func[*Client, detachVolumeArgs, Volume]{
 		return volumeOf(v, nil), nil
 	},
 	Settled: func(c *Client, ctx context.Context, a detachVolumeArgs) (binding.Settlement[Volume], error) {
-		v, err := c.findVolume(ctx, "find out about the volume "+a.Volume, a.Volume)
-		if err != nil {
-			return binding.Settlement[Volume]{}, err
-		}
-		return c.volumeSettled(ctx, v, 0, a.Within)
+		return volumes.released(c, ctx, a.Volume, a.Within)
 	},
 }

@@ -334,7 +334,7 @@ func (c *Client) options(ctx context.Context, op string, w *wanted) (hcloud.Serv
 	if out.Networks, err = each(ctx, op, w.networks, c.findNetwork); err != nil {
 		return out, err
 	}
-	if out.Volumes, err = each(ctx, op, w.volumes, c.findVolume); err != nil {
+	if out.Volumes, err = each(ctx, op, w.volumes, volumes.finder(c)); err != nil {
 		return out, err
 	}
 	firewalls, err := each(ctx, op, w.firewalls, c.findFirewall)
@@ -359,7 +359,7 @@ func (c *Client) publicNet(ctx context.Context, op string, w *wanted, out *hclou
 		return nil
 	}
 	out.PublicNet = &hcloud.ServerCreatePublicNet{EnableIPv4: w.ipv4, EnableIPv6: w.ipv6}
-	addresses, err := each(ctx, op, w.primary, c.findPrimary)
+	addresses, err := each(ctx, op, w.primary, primaryIPs.finder(c))
 	for _, p := range addresses {
 		if p.Type == hcloud.PrimaryIPTypeIPv6 {
 			out.PublicNet.IPv6, out.PublicNet.EnableIPv6 = p, true
