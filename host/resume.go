@@ -12,6 +12,30 @@ import (
 
 // Resume goes on with a run where it stopped, from the folder start.
 func (h *Host) Resume(ctx context.Context, start, id string, r Request) (*Result, error) {
+	past, err := h.reopen(ctx, start, id, r, resumable)
+	if err != nil {
+		return nil, err
+	}
+	defer past.close()
+	return h.execute(ctx, past.p, past.s, past.log, past.started, r)
+}
+
+// past is a run that somebody goes on with.
+type past struct {
+	p       *project
+	s       *prepared
+	log     journal.Log
+	started journal.Started
+}
+
+func (o *past) close() {
+	closeAll(o.s.clients)
+	o.log.Close()
+}
+
+// reopen opens the journal of a run and loads its script once more, as it is
+// now. head returns the run's head, unless there is nothing to go on with.
+func (h *Host) reopen(ctx context.Context, start, id string, r Request, head func(id string, records []journal.Record) (journal.Started, error)) (_ *past, err error) {
 	p, err := h.open(start)
 	if err != nil {
 		return nil, err
@@ -31,30 +55,32 @@ func (h *Host) Resume(ctx context.Context, start, id string, r Request) (*Result
 	if err != nil {
 		return nil, runError(id, err)
 	}
-	defer log.Close()
-	started, err := resumable(id, log.Records())
+	o := &past{p: p, s: &prepared{}, log: log}
+	defer func() {
+		if err != nil {
+			o.close()
+		}
+	}()
+	if o.started, err = head(id, log.Records()); err != nil {
+		return nil, err
+	}
+	source, err := h.sourceToResume(ctx, p, log, o.started, operator, r)
 	if err != nil {
 		return nil, err
 	}
-	source, err := h.sourceToResume(ctx, p, log, started, operator, r)
+	s, err := h.prepare(p, source, o.started.Env, nil)
 	if err != nil {
 		return nil, err
 	}
-	s, err := h.prepare(p, source, started.Env, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer closeAll(s.clients)
-	if err := sameWorld(started, s.env.world); err != nil {
+	o.s = s
+	if err := sameWorld(o.started, s.env.world); err != nil {
 		return nil, err
 	}
 	if r.Recall != nil {
 		r.Recall(log.Records())
 	}
-	if started.Input, err = inputToResume(s.script, started); err != nil {
-		return nil, err
-	}
-	return h.execute(ctx, p, s, log, started, r)
+	o.started.Input, err = inputToResume(s.script, o.started)
+	return o, err
 }
 
 func runError(id string, err error) error {

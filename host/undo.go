@@ -15,53 +15,16 @@ import (
 // Undo takes a run back: the undo of every step that finished, the last first.
 // An undo that was interrupted goes on where it stopped.
 func (h *Host) Undo(ctx context.Context, start, id string, r Request) (*Result, error) {
-	p, err := h.open(start)
+	past, err := h.reopen(ctx, start, id, r, undoable)
 	if err != nil {
 		return nil, err
 	}
-	if err := enoughSaid(r.BreakGlass); err != nil {
-		return nil, err
-	}
-	p.asking(ctx, r.Operator)
-	if id, err = h.findRun(ctx, p, id); err != nil {
-		return nil, err
-	}
-	operator := r.Name
-	if operator == "" {
-		operator = whoami()
-	}
-	log, err := p.store.Open(ctx, id, holder(operator))
-	if err != nil {
-		return nil, runError(id, err)
-	}
-	defer log.Close()
-	started, err := undoable(id, log.Records())
+	defer past.close()
+	end, err := h.undo(ctx, past.p, past.s, past.log, past.started, r)
 	if err != nil {
 		return nil, err
 	}
-	source, err := h.sourceToResume(ctx, p, log, started, operator, r)
-	if err != nil {
-		return nil, err
-	}
-	s, err := h.prepare(p, source, started.Env, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer closeAll(s.clients)
-	if err := sameWorld(started, s.env.world); err != nil {
-		return nil, err
-	}
-	if r.Recall != nil {
-		r.Recall(log.Records())
-	}
-	if started.Input, err = inputToResume(s.script, started); err != nil {
-		return nil, err
-	}
-	end, err := h.undo(ctx, p, s, log, started, r)
-	if err != nil {
-		return nil, err
-	}
-	return h.conclude(context.WithoutCancel(ctx), p, id, end)
+	return h.conclude(context.WithoutCancel(ctx), past.p, past.started.Run, end)
 }
 
 // undoable returns the head of the run, unless there is nothing to take back.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -110,21 +111,8 @@ func newResume(a *app) *cobra.Command {
 		Short: "Go on with a run where it stopped",
 		Example: `  drhost resume last
   drhost resume 20261123-0305-hetzner-failure-3f9a`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := noneEmpty(cmd, "yes", "operator", "break-glass"); err != nil {
-				return err
-			}
-			r, view, err := a.request(o)
-			if err != nil {
-				return err
-			}
-			ctx, done := interruptible(cmd.Context(), view)
-			defer done()
-			result, err := a.host.Resume(ctx, ".", args[0], r)
-			view.Close()
-			return a.ended(result, err)
-		},
+		Args:              cobra.ExactArgs(1),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.goOn(cmd, o, args[0], a.host.Resume) },
 		ValidArgsFunction: a.completeRuns,
 	}
 	o.flags(cmd.Flags(), false)
@@ -143,25 +131,28 @@ undoes are listed and left as they are. Consent covers the list; a call that
 destroys something is asked about as in a run, or allowed by --yes=destroys.`,
 		Example: `  drhost undo last
   drhost undo last --yes=destroys --no-input`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := noneEmpty(cmd, "yes", "operator", "break-glass"); err != nil {
-				return err
-			}
-			r, view, err := a.request(o)
-			if err != nil {
-				return err
-			}
-			ctx, done := interruptible(cmd.Context(), view)
-			defer done()
-			result, err := a.host.Undo(ctx, ".", args[0], r)
-			view.Close()
-			return a.ended(result, err)
-		},
+		Args:              cobra.ExactArgs(1),
+		RunE:              func(cmd *cobra.Command, args []string) error { return a.goOn(cmd, o, args[0], a.host.Undo) },
 		ValidArgsFunction: a.completeRuns,
 	}
 	o.flags(cmd.Flags(), false)
 	return cmd
+}
+
+// goOn resumes a run or takes it back.
+func (a *app) goOn(cmd *cobra.Command, o *runOptions, id string, how func(context.Context, string, string, host.Request) (*host.Result, error)) error {
+	if err := noneEmpty(cmd, "yes", "operator", "break-glass"); err != nil {
+		return err
+	}
+	r, view, err := a.request(o)
+	if err != nil {
+		return err
+	}
+	ctx, done := interruptible(cmd.Context(), view)
+	defer done()
+	result, err := how(ctx, ".", id, r)
+	view.Close()
+	return a.ended(result, err)
 }
 
 // noneEmpty refuses a flag whose value is empty: a script's unset variable
