@@ -70,8 +70,9 @@ func sections() []section {
 			"PostgreSQL works; added up in sequence, and of parallel branches the one that ends last. All else, also what drhost's clients\n" +
 			"do inside a call, counts against drhost. Beside it the same path with every call as it took.", measureDemo},
 		{"fleet", "runbooks/hobby_fleet.lua starts that many bare servers that are off, by each, at Hetzner's pace and with an hour's requests used\n" +
-			"up by others. The bound is what no client can beat: the requests that list the servers and start each, one a second, and the\n" +
-			"boot of the last one. Requests are counted by the simulator; the memory is the most that the process had resident.", measureFleet},
+			"up by others; the small fleets at the pace of life or twice it. The bound is what no client can beat: the requests that list the\n" +
+			"servers and start each, one a second, and the boot of the last one. Requests are counted by the simulator; the memory is the\n" +
+			"most that the process had resident.", measureFleet},
 	}
 }
 
