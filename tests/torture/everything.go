@@ -14,6 +14,12 @@ var Schedules = []string{
 	"single", // once, then the run is left alone
 }
 
+// undoFails are the drills whose undo fails, with the reason why it has to. The
+// undos that die are held against that end.
+func undoFails() map[string]string {
+	return map[string]string{}
+}
+
 // Sample is what has to do in a minute.
 func Sample(drill string, _ Undisturbed) []Trial {
 	return []Trial{{Drill: drill, Schedule: "few", Death: "mixed", Seed: 1}, {Drill: drill, Undo: true, Schedule: "few", Death: "mixed", Seed: 1}}
