@@ -17,7 +17,9 @@ var Schedules = []string{
 // undoFails are the drills whose undo fails, with the reason why it has to. The
 // undos that die are held against that end.
 func undoFails() map[string]string {
-	return map[string]string{}
+	lost := "the database that the application had before is lost for good, and it is not led back to it"
+	return map[string]string{"database_restore": lost, "database_last_replica": lost, "region_outage": lost, "region_full": lost,
+		"region_dns_cut": lost, "region_under_fire": lost}
 }
 
 // Sample is what has to do in a minute.
