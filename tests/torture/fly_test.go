@@ -22,6 +22,13 @@ func TestFlyIsTheSameInEveryWorld(t *testing.T) {
 			t.Errorf("%q is %q, want %q", text, got, want)
 		}
 	}
+	ends := trial.ending(&end{Exit: 1, Message: "Fly answers HTTP 401: no, request 01M8B8VVKASM010A98PMVEWCKE-ams; request two-fold, cf-ray 00007a0000000002-FRA"})
+	if want := (ending{1, "Fly answers HTTP 401: no, request -; request two-fold, cf-ray -"}); ends.unlike(want) != "" {
+		t.Errorf("%+v", ends)
+	}
+	if u := ends.unlike(ending{1, "another"}); u == "" {
+		t.Error("another message is the same end")
+	}
 	for _, d := range []struct{ method, path, body, want string }{
 		{"POST", "/v1/apps/db/machines/0123456789abcd/restart", "", "POST /v1/apps/db/machines/db-1/restart"},
 		{"POST", "/v1/apps/db/machines/fedcba98765432", "{}", "POST /v1/apps/db/machines/new"},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"regexp"
 	"strings"
 	"time"
 
@@ -121,7 +122,12 @@ type ending struct {
 	Message string
 }
 
-func (t *trial) ending(e *end) ending { return ending{e.Exit, t.plain(e.Message)} }
+func (t *trial) ending(e *end) ending {
+	return ending{e.Exit, requests.ReplaceAllString(t.plain(e.Message), "$1 -")}
+}
+
+// requests are the names that providers give to single requests.
+var requests = regexp.MustCompile(`\b(request|cf-ray) (?:[0-9A-Z]{26}-[a-z]{3}|[0-9a-f]{16}-[A-Z]{3})\b`)
 
 // unlike says what is instead of what was expected, or "".
 func (e ending) unlike(is ending) string {
