@@ -98,6 +98,8 @@ return runbook {
     else
       step("Let the application use the restored database", {
         undo = function()
+          expect(input.database .. " takes writes again (else the application would be led to a database that is out)",
+            fly.pg_status { app = input.database }.healthy)
           fly.secrets_set { app = input.app, values = { DATABASE_URL = database.url(input.database, input.name) },
             fill = { password = secret "env:WEBHOST_DB_PASSWORD" } }
         end,

@@ -107,6 +107,8 @@ return runbook {
 
     local updated = step("Update the application's DATABASE_URL", {
       undo = function()
+        expect(input.database .. " takes writes again (else the application would be led to a database that is out)",
+          fly.pg_status { app = input.database }.healthy)
         fly.secrets_set { app = input.app, values = { DATABASE_URL = database.url(input.database, input.name) },
           fill = { password = secret "env:WEBHOST_DB_PASSWORD" } }
       end,

@@ -94,11 +94,12 @@ type bench struct {
 	client  any
 	ids     []string
 	since   time.Time
+	key     string // of the call
 }
 
 func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{T: t, metal: &guests{crash: map[string]bool{}, roles: map[string]string{}, at: map[string]int64{}}}
+	b := &bench{T: t, key: "run-7-0123456789abcdef", metal: &guests{crash: map[string]bool{}, roles: map[string]string{}, at: map[string]int64{}}}
 	b.sim = flysim.New(flysim.Options{Metal: b.metal, Clock: clock.Scaled{Factor: 500}, Token: token[len("FlyV1 "):]})
 	t.Cleanup(b.sim.Close)
 	b.metal.sim = b.sim
@@ -169,7 +170,7 @@ func (b *bench) keyed() context.Context {
 	if b.since.IsZero() {
 		b.since = time.Now()
 	}
-	return binding.WithSince(binding.WithKey(b.Context(), "run-7-0123456789abcdef"), b.since)
+	return binding.WithSince(binding.WithKey(b.Context(), b.key), b.since)
 }
 
 func (b *bench) prepare(name string, args data) (binding.Function, any) {
@@ -293,6 +294,17 @@ func (b *bench) wantMachines(app string, want ...string) {
 	slices.Sort(want)
 	if got := b.machines(app); !slices.Equal(got, want) {
 		b.Errorf("the machines of %s are %q, want %q", app, got, want)
+	}
+}
+
+// cutOnce loses the first such request on its way.
+func cutOnce(method, end string) breaking {
+	var once sync.Once
+	return func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
+		if r.Method == method && strings.HasSuffix(r.URL.Path, end) {
+			once.Do(func() { panic(http.ErrAbortHandler) })
+		}
+		return false
 	}
 }
 

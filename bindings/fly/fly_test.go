@@ -136,6 +136,42 @@ func TestSecretsReachEveryMachineAndAWrongOneStopsAtTheFirst(t *testing.T) {
 	b.free()
 }
 
+// TestSecretsAreSentOnce: also when a run dies after they were set and before
+// any machine has them, and also when they were set by somebody a moment before.
+func TestSecretsAreSentOnce(t *testing.T) {
+	t.Parallel()
+	for _, acted := range []bool{true, false} {
+		b := newBench(t).web()
+		b.must("secrets_set", data{"app": "web", "values": data{"DATABASE_URL": "postgres://other"}, "stage": true}) // by another call
+		b.key = "run-7-fedcba9876543210"
+		broken := cutOnce("POST", "/secrets")
+		if acted {
+			broken = actThenCut("POST", "/secrets")
+		}
+		b.front.fail(broken)
+		args := data{"app": "web", "values": data{"DATABASE_URL": "postgres://new"}}
+		if _, err := b.call("secrets_set", args); err == nil {
+			t.Fatal("the lost answer was not noticed")
+		}
+		b.front.fail(nil)
+		b.reopen()
+		if s := b.settle("secrets_set", args); s.Landed != binding.No {
+			t.Errorf("settled %s half-way", s.Landed)
+		}
+		was := b.front.count("POST", "/secrets")
+		b.must("secrets_set", args)
+		if n, want := b.front.count("POST", "/secrets")-was, btoi(!acted); n != want {
+			t.Errorf("set before %t: the values were sent %d times more, want %d", acted, n, want)
+		}
+		for _, id := range b.ids {
+			if p, _ := b.metal.Running(id); p.Env["DATABASE_URL"] != "postgres://new" {
+				t.Errorf("machine %s has %q", id, p.Env["DATABASE_URL"])
+			}
+		}
+		b.free()
+	}
+}
+
 func TestStagedSecretsLeaveTheMachines(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).web()

@@ -81,7 +81,7 @@ func (c *Client) markChoice(ctx context.Context, p failover, held map[string]*le
 		return nil
 	}
 	for _, o := range p.old {
-		if o.reachable() {
+		if o.reachable() && o.metadata(demoteLabel) != key {
 			if err := c.setMetadata(ctx, p.op, o.app, o.ID, held[o.ID], demoteLabel, key); err != nil {
 				return err
 			}

@@ -139,7 +139,11 @@ func (c *Client) pgRestore(ctx context.Context, a pgRestoreArgs) (Machine, error
 
 // restoreInto makes the app, its secrets, its volume and its machine.
 func (c *Client) restoreInto(ctx context.Context, b *budget, a pgRestoreArgs, r restoring) (*machine, error) {
-	values, err := c.restoreSecrets(ctx, a, r)
+	var values map[string]string
+	equipped, err := c.equipped(ctx, a, r)
+	if err == nil && !equipped {
+		values, err = c.restoreSecrets(ctx, a, r)
+	}
 	if err != nil {
 		return nil, before(err)
 	}
@@ -156,10 +160,12 @@ func (c *Client) restoreInto(ctx context.Context, b *budget, a pgRestoreArgs, r 
 			return nil, err
 		}
 	}
-	err = c.do(ctx, r.op, request{action: "secrets_update", subject: a.To, method: http.MethodPost, url: c.appURL(a.To, "/secrets"),
-		body: map[string]any{"values": values}}, nil)
-	if err != nil {
-		return nil, begun(err)
+	if !equipped {
+		err = c.do(ctx, r.op, request{action: "secrets_update", subject: a.To, method: http.MethodPost, url: c.appURL(a.To, "/secrets"),
+			body: map[string]any{"values": values}}, nil)
+		if err != nil {
+			return nil, begun(err)
+		}
 	}
 	config = edited(config, binding.Key(ctx))
 	put(config, "env", "PRIMARY_REGION", r.region)
@@ -184,6 +190,19 @@ func (c *Client) restoreInto(ctx context.Context, b *budget, a pgRestoreArgs, r 
 	return made, begun(err)
 }
 
+// restoreSecret tells Fly's image where the backup is.
+const restoreSecret = "S3_ARCHIVE_REMOTE_RESTORE_CONFIG"
+
+// equipped tells whether an earlier attempt of this call has given the new app
+// its secrets, which it does all at once.
+func (c *Client) equipped(ctx context.Context, a pgRestoreArgs, r restoring) (bool, error) {
+	if !r.exists {
+		return false, nil
+	}
+	all, err := c.secrets(ctx, r.op, a.To)
+	return slices.ContainsFunc(all, func(s wireSecret) bool { return s.Name == restoreSecret }), err
+}
+
 // restoreSecrets are those that Fly's image needs; what the old app does not
 // tell is made up, except where its backups are.
 func (c *Client) restoreSecrets(ctx context.Context, a pgRestoreArgs, r restoring) (map[string]string, error) {
@@ -198,7 +217,7 @@ func (c *Client) restoreSecrets(ctx context.Context, a pgRestoreArgs, r restorin
 		return nil, fault.New(fault.Conflict, "%s keeps no backups: S3_ARCHIVE_CONFIG is not set", a.App).WithOp("%s", r.op).
 			WithHint("volume snapshots (fly.snapshots) and the backups of drhost are what is left")
 	}
-	out := map[string]string{"S3_ARCHIVE_REMOTE_RESTORE_CONFIG": archive + restoreTarget(a.Backup, a.At)}
+	out := map[string]string{restoreSecret: archive + restoreTarget(a.Backup, a.At)}
 	for _, name := range []string{"SU_PASSWORD", "REPL_PASSWORD", "OPERATOR_PASSWORD"} {
 		if name == "OPERATOR_PASSWORD" && !a.Password.Empty() {
 			out[name] = a.Password.Reveal()

@@ -206,3 +206,60 @@ func TestARestartThatBringsNoLeaderSaysWhatToDo(t *testing.T) {
 	}
 	b.free()
 }
+
+// TestARestoreThatDiesGoesOnWhereItWas: the app, its secrets, its volume and its
+// machine are made once, whichever answer is lost.
+func TestARestoreThatDiesGoesOnWhereItWas(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).db("primary")
+	args := data{"app": "db", "to": "db-2", "archive": "env:ARCHIVE"}
+	for _, lost := range []string{"/apps", "/apps/db-2/secrets", "/apps/db-2/volumes", "/apps/db-2/machines"} {
+		b.front.fail(actThenCut("POST", lost))
+		if _, err := b.call("pg_restore", args); err == nil {
+			t.Fatalf("the lost answer of %s was not noticed", lost)
+		}
+		b.front.fail(nil)
+		b.reopen()
+		if s := b.settle("pg_restore", args); s.Landed != binding.No {
+			t.Errorf("settled %s after %s", s.Landed, lost)
+		}
+	}
+	b.metal.mu.Lock()
+	for id := range b.sim.State().Apps["db-2"].Machines {
+		b.metal.roles[id] = "primary"
+	}
+	b.metal.mu.Unlock()
+	if m := b.must("pg_restore", args); m["role"] != "primary" || m["app"] != "db-2" {
+		t.Errorf("%v", m)
+	}
+	for _, made := range []string{"/apps", "/apps/db-2/secrets", "/apps/db-2/volumes", "/apps/db-2/machines"} {
+		if n := b.front.count("POST", "/v1"+made); n != 1 {
+			t.Errorf("%s was sent %d times", made, n)
+		}
+	}
+	b.free()
+}
+
+// TestAFailoverMarksTheOldPrimaryOnce: also when it dies before it has marked
+// the new one.
+func TestAFailoverMarksTheOldPrimaryOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).db("primary", "replica")
+	args := data{"app": "db", "rejoin": false}
+	b.front.fail(cutOnce("POST", "/metadata/drhost_promote"))
+	if _, err := b.call("pg_failover", args); err == nil {
+		t.Fatal("the lost answer was not noticed")
+	}
+	b.front.fail(nil)
+	b.reopen()
+	if s := b.settle("pg_failover", args); s.Landed != binding.No {
+		t.Errorf("settled %s half-way", s.Landed)
+	}
+	if f := b.must("pg_failover", args); f["primary"].(data)["id"] != b.ids[1] {
+		t.Errorf("%v", f)
+	}
+	if n := b.front.count("POST", "/metadata/drhost_demote"); n != 1 {
+		t.Errorf("the old primary was marked %d times", n)
+	}
+	b.free()
+}

@@ -140,7 +140,10 @@ func (a secretsSetArgs) names() []string {
 
 // change is the rolling update: the machines read their secrets when they start.
 func (a secretsSetArgs) change() change {
-	return change{op: "set secrets of " + a.App, app: a.App, within: a.Within, edit: func(map[string]any) error { return nil }}
+	return change{op: "set secrets of " + a.App, app: a.App, within: a.Within, edit: func(config map[string]any) error {
+		delete(section(config, "metadata"), secretsLabel) // the key tells from now on
+		return nil
+	}}
 }
 
 // staged tells whether all secrets were set since the intent.
@@ -169,9 +172,11 @@ func (c *Client) secretsSet(ctx context.Context, a secretsSetArgs) (Updated, err
 	if err != nil {
 		return Updated{}, before(err)
 	}
-	key := binding.Key(ctx)
-	// A machine with the key of this call shows that the values were set.
-	if key == "" || !slices.ContainsFunc(all, func(m *machine) bool { return m.metadata(keyLabel) == key }) {
+	set, err := c.alreadySet(ctx, a, all)
+	if err != nil {
+		return Updated{}, before(err)
+	}
+	if !set {
 		var answer struct {
 			Version uint64 `json:"version"`
 		}
@@ -190,6 +195,49 @@ func (c *Client) secretsSet(ctx context.Context, a secretsSetArgs) (Updated, err
 		err = fault.As(err).WithHint("the app may not like a new value: fly.logs { app = %q }; set the right one with fly.secrets_set (%s)", a.App, fmt.Sprint(a.names()))
 	}
 	return out, begun(err)
+}
+
+// secretsLabel is the metadata by which a machine remembers which call is about
+// to set secrets, and what they were before: Fly gives them no room for a key.
+const secretsLabel = "drhost_secrets"
+
+// alreadySet tells whether an earlier attempt of this call has set the values: a
+// machine has its key, or the digests are no longer those that it noted. If not,
+// it notes them, for the next attempt.
+func (c *Client) alreadySet(ctx context.Context, a secretsSetArgs, all []*machine) (bool, error) {
+	key, op := binding.Key(ctx), a.change().op
+	if key == "" {
+		return false, nil
+	}
+	if slices.ContainsFunc(all, func(m *machine) bool { return m.metadata(keyLabel) == key }) {
+		return true, nil
+	}
+	known, err := c.secrets(ctx, op, a.App)
+	if err != nil {
+		return false, err
+	}
+	now := key
+	for _, name := range a.names() {
+		digest := "-"
+		for _, s := range known {
+			if s.Name == name {
+				digest = s.Digest
+			}
+		}
+		now += " " + digest
+	}
+	for _, m := range all {
+		if noted := m.metadata(secretsLabel); strings.HasPrefix(noted, key+" ") {
+			return noted != now, nil
+		}
+	}
+	at := slices.IndexFunc(all, (*machine).reachable)
+	if at < 0 {
+		return false, nil
+	}
+	return false, c.leased(ctx, op, a.App, all[at].ID, func(ctx context.Context, l *lease) error {
+		return c.setMetadata(ctx, op, a.App, l.id, l, secretsLabel, now)
+	})
 }
 
 func ids(all []*machine) []string {

@@ -37,7 +37,9 @@ func archiveOf(text string) (app, target string, err error) {
 func (f *flyMetal) Exec(ctx context.Context, id string, c flysim.Command) (flysim.Output, error) {
 	words := c.Split()
 	if n := f.nodeOf(id); n != nil {
-		return f.execNode(ctx, n, words)
+		out, err := f.execNode(ctx, n, words)
+		out.Question = looks(words)
+		return out, err
 	}
 	f.mu.Lock()
 	s := f.sites[id]
@@ -45,7 +47,9 @@ func (f *flyMetal) Exec(ctx context.Context, id string, c flysim.Command) (flysi
 	if s == nil {
 		return flysim.Output{}, fmt.Errorf("machine %s does not run", id)
 	}
-	return variable(words, s.b.Env), nil
+	out := variable(words, s.b.Env)
+	out.Question = looks(words)
+	return out, nil
 }
 
 func (f *flyMetal) execNode(ctx context.Context, n *node, words []string) (flysim.Output, error) {
@@ -53,9 +57,7 @@ func (f *flyMetal) execNode(ctx context.Context, n *node, words []string) (flysi
 		<-ctx.Done()
 		return flysim.Output{}, ctx.Err()
 	}
-	if len(words) > 2 && words[0] == "gosu" {
-		words = words[2:]
-	}
+	words = unwrapped(words)
 	switch {
 	case len(words) == 0:
 		return flysim.Output{}, nil

@@ -183,6 +183,15 @@ func TestFlyBackupsAndSnapshotsRestore(t *testing.T) {
 	if out, _ := f.run("webhost-prod-db-1", "flexctl backup list --json"); strings.Count(out, `"backup_id"`) != 2 || !strings.Contains(out, `"backup_name":"mine"`) {
 		t.Errorf("backups: %s", out)
 	}
+	var acted []string
+	for _, r := range f.Requests() {
+		if r.Acted {
+			acted = append(acted, r.Body)
+		}
+	}
+	if len(acted) != 2 || strings.Contains(strings.Join(acted, ""), "backup list") { // the refused one is no question
+		t.Errorf("taken for changes: %q", acted)
+	}
 	restore := func(app string, secrets map[string]any, volume map[string]any) {
 		t.Helper()
 		f.call("POST", "/v1/apps", map[string]any{"app_name": app, "org_slug": "webhost-systems", "app_role_id": "postgres_cluster"})

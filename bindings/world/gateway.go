@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/webhost-systems/drhost/bindings/fly/flysim"
 	"github.com/webhost-systems/drhost/host/clock"
 )
 
@@ -23,11 +24,12 @@ type Request struct {
 	Path     string    `json:"path"`
 	Query    string    `json:"query,omitempty"`
 	Body     string    `json:"body,omitempty"`
-	Status   int       `json:"status"` // what the client saw; 0 when the connection was cut
-	Mutation bool      `json:"mutation,omitempty"`
-	Acted    bool      `json:"acted,omitempty"` // the provider carried the mutation out, whatever the client saw
-	Key      string    `json:"key,omitempty"`   // idempotency key found in labels or comment
-	Fault    string    `json:"fault,omitempty"` // the API fault that hit it
+	Status   int       `json:"status"`             // what the client saw; 0 when the connection was cut
+	Mutation bool      `json:"mutation,omitempty"` // by its method, unless the provider knows it for a question
+	Question bool      `json:"question,omitempty"` // the provider says that it only asked, by whatever method
+	Acted    bool      `json:"acted,omitempty"`    // the provider carried the mutation out, whatever the client saw
+	Key      string    `json:"key,omitempty"`      // idempotency key found in labels or comment
+	Fault    string    `json:"fault,omitempty"`    // the API fault that hit it
 }
 
 // bodyLimit is how much of a body is kept and passed on.
@@ -97,7 +99,7 @@ func (g *gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	seen := &watched{ResponseWriter: w, status: http.StatusOK}
 	g.next.ServeHTTP(seen, r)
-	entry.Status, entry.Acted = seen.status, entry.Mutation && seen.status < 400
+	entry.came(seen.status, seen.question)
 	g.requests.add(entry)
 	if seen.status < 400 {
 		g.come(r)
@@ -127,7 +129,7 @@ func (g *gateway) fail(w http.ResponseWriter, r *http.Request, f *APIFault, entr
 	if f.Kind == ActThenFail {
 		inner := httptest.NewRecorder()
 		g.next.ServeHTTP(inner, r)
-		entry.Acted = entry.Mutation && inner.Code < 400
+		entry.came(inner.Code, inner.Header().Get(flysim.QuestionHeader) != "")
 	}
 	if f.Cut {
 		status = 0
@@ -139,6 +141,12 @@ func (g *gateway) fail(w http.ResponseWriter, r *http.Request, f *APIFault, entr
 		return
 	}
 	g.reject(w, status, f.retry())
+}
+
+// came notes what the provider made of a request.
+func (r *Request) came(status int, question bool) {
+	r.Status, r.Question, r.Mutation = status, question, r.Mutation && !question
+	r.Acted = r.Mutation && status < 400
 }
 
 // hangUp closes the connection without an answer.
@@ -154,14 +162,16 @@ func (g *gateway) isCut() bool {
 	return g.cut
 }
 
-// watched remembers the status of an answer.
+// watched remembers the status of an answer, and whether it answers a question.
 type watched struct {
 	http.ResponseWriter
-	status int
+	status   int
+	question bool
 }
 
 func (w *watched) WriteHeader(status int) {
-	w.status = status
+	w.status, w.question = status, w.Header().Get(flysim.QuestionHeader) != ""
+	w.Header().Del(flysim.QuestionHeader)
 	w.ResponseWriter.WriteHeader(status)
 }
 

@@ -286,6 +286,41 @@ func TestDivergence(t *testing.T) {
 	}
 }
 
+// TestAFailedStepSaysTheSameInEveryLife: a script that catches the fault of a
+// step and puts its words into a call meets no divergence when it is resumed.
+func TestAFailedStepSaysTheSameInEveryLife(t *testing.T) {
+	for deaths := 0; ; deaths++ {
+		log, p := &memory{left: deaths}, &provider{landed: map[string]string{}}
+		life := func() journal.Finished {
+			e, g := newEngine(t, log, nobody{})
+			return e.Run(context.Background(), func(ctx context.Context, sc *gate.Scope) (any, error) {
+				_, err := e.Step(ctx, sc, Spec{Title: "Fails", Attempts: 1}, func(ctx context.Context, sc *gate.Scope) (any, error) {
+					return nil, fault.New(fault.NotFound, "x.lua:3: no such thing").WithHint("look elsewhere")
+				})
+				if isStop(err) {
+					return nil, err
+				}
+				if _, err := g.Do(ctx, sc, p.op("tell: "+err.Error(), 0)); err != nil {
+					return nil, err
+				}
+				return nil, err
+			})
+		}
+		first := life()
+		log.left = -1
+		if first.Exit != ExitJournal { // it has lived
+			if deaths < 5 || first.Exit != ExitFailed {
+				t.Fatalf("it ended %+v after %d records", first, deaths)
+			}
+			return
+		}
+		want := "x.lua:3: no such thing (look elsewhere)"
+		if end := life(); end.Exit != ExitFailed || end.Message != want || len(p.twice) > 0 || p.log[len(p.log)-1] != "tell: "+want {
+			t.Errorf("died at record %d: %+v, %q", deaths, end, p.log)
+		}
+	}
+}
+
 // TestFirstFailureCancels: siblings are cancelled at their next call, and the
 // failure of the first is what the parallel raises.
 func TestFirstFailureCancels(t *testing.T) {

@@ -94,10 +94,24 @@ func (e *Engine) enter(ctx context.Context, child *gate.Scope, spec Spec, fn Bod
 
 func (e *Engine) handBack(s journal.Step, spec Spec) (any, error) {
 	if s.Result == "fault" && s.Fault != nil && !spec.Optional {
-		return nil, s.Fault
+		return nil, raised(s.Fault, spec)
 	}
 	e.remember(spec, s.Value)
 	return s.Value, nil
+}
+
+// failedIn is the operation that the journal gives to a fault which names none.
+func failedIn(spec Spec) string { return fmt.Sprintf("step %q", spec.Title) }
+
+// raised is a recorded fault as the script got it when the step failed: without
+// what the journal adds for its readers. A script that goes on by the words of a
+// fault must find the same ones in every life.
+func raised(recorded *fault.Fault, spec Spec) error {
+	f := *recorded
+	if f.Op == failedIn(spec) {
+		f.Op = ""
+	}
+	return &f
 }
 
 func (e *Engine) remember(spec Spec, value any) {
@@ -161,7 +175,7 @@ func (e *Engine) failed(ctx context.Context, child *gate.Scope, spec Spec, next 
 	}
 	f := *fault.As(err)
 	if f.Op == "" {
-		f.Op = fmt.Sprintf("step %q", spec.Title)
+		f.Op = failedIn(spec)
 	}
 	if (spec.Form == "step" || spec.Form == "undo") && !spec.Optional {
 		again, over, value, askErr := e.recover(ctx, child, spec, next, &f)

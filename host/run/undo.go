@@ -96,7 +96,7 @@ func (e *Engine) recall(end gate.End, spec Spec, err error) (any, error) {
 		case err != nil && !errors.As(err, &stop):
 			return nil, err
 		case end.Fault != nil:
-			return nil, end.Fault
+			return nil, raised(end.Fault, spec)
 		}
 		return nil, fault.New(fault.Failed, "step %q failed", spec.Title)
 	case "value":

@@ -58,16 +58,24 @@ func (c *Campaign) Run(ctx context.Context, drills []string, plan func(drill str
 	for _, drill := range drills {
 		group.Go(func() error {
 			u, err := c.Grounds.undisturbed(first, drill)
-			if err != nil {
-				return err
+			if first.Err() != nil {
+				return first.Err()
 			}
 			c.mu.Lock()
 			defer c.mu.Unlock()
-			c.known[drill] = u
-			if why := u.LeftOut + u.NoUndo; why != "" {
-				fmt.Fprintf(c.Log, "%s: left out, because undisturbed it does not end well: %s\n", name(drill), why)
+			if err != nil { // the others go on
+				c.outcomes = append(c.outcomes, Outcome{Trial: Trial{Drill: drill, Schedule: "undisturbed"}, Stuck: err.Error()})
+				fmt.Fprintf(c.Log, "FAILED %s: %s\n", name(drill), err)
+				return nil
 			}
+			c.known[drill] = u
 			fmt.Fprintf(c.Log, "%s: undisturbed it passes %d boundaries, its undo %d\n", name(drill), u.Boundaries, u.UndoBounds)
+			if u.End.Exit != 0 {
+				fmt.Fprintf(c.Log, "%s: it ends with exit %d, as it should: %s\n", name(drill), u.End.Exit, u.End.Message)
+			}
+			if u.UndoEnd.Exit != 0 && u.Undoable {
+				fmt.Fprintf(c.Log, "%s: its undo ends with exit %d, because %s\n", name(drill), u.UndoEnd.Exit, undoFails()[name(drill)])
+			}
 			return nil
 		})
 	}
@@ -77,8 +85,12 @@ func (c *Campaign) Run(ctx context.Context, drills []string, plan func(drill str
 	group, second := errgroup.WithContext(ctx)
 	group.SetLimit(max(c.Workers, 1))
 	for _, drill := range drills {
-		for _, r := range plan(drill, c.known[drill]) {
-			if u := c.known[drill]; u.LeftOut != "" || r.Undo && (!u.Undoable || u.NoUndo != "") {
+		u, known := c.known[drill]
+		if !known {
+			continue
+		}
+		for _, r := range plan(drill, u) {
+			if r.Undo && !u.Undoable {
 				continue
 			}
 			group.Go(func() error { return c.hold(second, r) })

@@ -14,6 +14,25 @@ var Schedules = []string{
 	"single", // once, then the run is left alone
 }
 
+// undoFails are the drills whose undo fails, with the reason why it has to. The
+// undos that die are held against that end.
+func undoFails() map[string]string {
+	lost := "the database that the application had before is lost for good, and it is not led back to it"
+	return map[string]string{"database_restore": lost, "database_last_replica": lost, "region_outage": lost, "region_full": lost,
+		"region_dns_cut": lost, "region_under_fire": lost}
+}
+
+// other is another good end of a drill, to which a run may come that has died,
+// and the line that its world lacks then.
+type other struct{ message, without string }
+
+// otherEnds are the drills that have one, because their world heals by itself
+// in the middle of a step that only looks: a power loss takes what the run has
+// seen before, and the next life finds that all is well.
+func otherEnds() map[string]other {
+	return map[string]other{"region_came_back": {"Customers are answered; nothing was changed", "message [DRILL] Outage: region ams"}}
+}
+
 // Sample is what has to do in a minute.
 func Sample(drill string, _ Undisturbed) []Trial {
 	return []Trial{{Drill: drill, Schedule: "few", Death: "mixed", Seed: 1}, {Drill: drill, Undo: true, Schedule: "few", Death: "mixed", Seed: 1}}

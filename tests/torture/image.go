@@ -26,13 +26,20 @@ type image []string
 func (t *trial) image(ctx context.Context) (image, error) {
 	var out image
 	add := func(format string, args ...any) { out = append(out, t.plain(fmt.Sprintf(format, args...))) }
+	seen, err := t.rested(ctx)
+	if err != nil {
+		return nil, err
+	}
 	state, err := t.world("state")
 	if err != nil {
 		return nil, err
 	}
+	if all, ok := state.(map[string]any); ok { // see fly.go
+		delete(all, "fly")
+		delete(all, "nodes")
+	}
 	flatten("", state, add)
-	seen, err := t.worldState()
-	if err != nil {
+	if err := t.fly(ctx, seen, add); err != nil {
 		return nil, err
 	}
 	for _, name := range slices.Sorted(maps.Keys(seen.Hetzner.Servers)) {
@@ -43,7 +50,9 @@ func (t *trial) image(ctx context.Context) (image, error) {
 		if string(seen.Machines[name]) != "up" {
 			continue
 		}
-		if err := t.databases(ctx, name, server.ID, server.IPv4, add); err != nil {
+		if !t.hasCluster(server.ID) {
+			add("database %s: none", name)
+		} else if err := t.databases(ctx, name, server.IPv4, add); err != nil {
 			return nil, fmt.Errorf("databases of %s: %w", name, err)
 		}
 	}
@@ -128,7 +137,7 @@ func (t *trial) plain(text string) string {
 	for _, name := range []string{run, run[:min(len(run), 40)]} {
 		text = strings.ReplaceAll(text, name, "RUN")
 	}
-	return keys.ReplaceAllString(text, "RUN-key")
+	return t.before.plain(keys.ReplaceAllString(text, "RUN-key"))
 }
 
 // keys are idempotency keys of a run whose name was taken out.

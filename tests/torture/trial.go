@@ -26,6 +26,8 @@ type trial struct {
 	lies  bool
 	asked int // how often the operator had to look
 	lives int
+
+	before before
 }
 
 // begin starts the world of the drill in file, a path inside the working
@@ -45,6 +47,9 @@ func begin(ctx context.Context, dir, file string, speed float64) (_ *trial, err 
 	t.stage, err = h.Stage(ctx, host.DrillRequest{File: file, Speed: speed, Seed: 1, Say: func(string, ...any) {}, Out: io.Discard, Err: io.Discard})
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(t.state))
+	}
+	if err := t.beforehand(); err != nil {
+		return nil, errors.Join(err, t.close())
 	}
 	return t, nil
 }

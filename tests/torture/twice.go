@@ -27,7 +27,14 @@ func (t *trial) deeds(ctx context.Context) (deeds, error) {
 	}
 	out := deeds{}
 	for _, r := range requests {
-		if r.Mutation && r.Acted {
+		if !r.Mutation || !r.Acted {
+			continue
+		}
+		if r.Provider == "fly" {
+			if what := t.flyDeed(r); what != "" {
+				out["fly "+what]++
+			}
+		} else {
 			path := numbers.ReplaceAllString(r.Path, "/*$1$2")
 			out[strings.TrimSpace(fmt.Sprintf("%s %s %s", r.Provider, r.Method, numbers.ReplaceAllString(path, "/*$1$2")))]++
 		}

@@ -17,7 +17,14 @@ type call struct {
 	body []byte
 	app  *app
 	one  *machine
+	// question is set by what changes nothing although it comes by POST.
+	question bool
 }
+
+// QuestionHeader stands in the answer to a request that came by POST and only
+// asked: a query of GraphQL, a command that looks. Who counts mutations by
+// their method takes it away.
+const QuestionHeader = "Drhost-Question"
 
 // handler answers a call with a status and a body. It is called with the
 // lock held unless it was entered as one that waits.
@@ -116,7 +123,7 @@ func (s *Sim) route(mux *http.ServeMux, pattern, action string, h handler) {
 			}
 		}
 		s.mu.Unlock()
-		respond(w, status, body, err)
+		c.answer(w, status, body, err)
 	})
 }
 
@@ -131,8 +138,16 @@ func (s *Sim) slow(mux *http.ServeMux, pattern, action string, h handler) {
 		if err == nil {
 			status, body, err = h(c)
 		}
-		respond(w, status, body, err)
+		c.answer(w, status, body, err)
 	})
+}
+
+// answer sends what came of a call; nil is one that was not let in.
+func (c *call) answer(w http.ResponseWriter, status int, body any, err error) {
+	if c != nil && c.question {
+		w.Header().Set(QuestionHeader, "yes")
+	}
+	respond(w, status, body, err)
 }
 
 func respond(w http.ResponseWriter, status int, body any, err error) {

@@ -53,6 +53,7 @@ func (s *Sim) execMachine(c *call) (int, any, error) {
 	case err != nil:
 		return 0, nil, err
 	}
+	c.question = out.Question
 	return 200, obj{"exit_code": out.Exit, "exit_signal": out.Signal, "stdout": out.Stdout, "stderr": out.Stderr}, nil
 }
 

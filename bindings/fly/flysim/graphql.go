@@ -35,7 +35,7 @@ func (s *Sim) graphql(c *call) (int, any, error) {
 		return 200, failure("there is no operation to carry out"), nil
 	}
 	root := s.queries()
-	if operation.Operation == ast.Mutation {
+	if c.question = operation.Operation != ast.Mutation; !c.question {
 		root = s.mutations()
 	}
 	p := projection{doc: doc, variables: in.Variables}

@@ -57,6 +57,7 @@ type Output struct {
 	Stdout, Stderr string
 	Exit           int
 	Signal         int
+	Question       bool // it only looked: nothing was changed by it
 }
 
 // Check is the state of one health check.
@@ -114,7 +115,7 @@ func (b *Bare) Exec(_ context.Context, _ string, c Command) (Output, error) {
 	words := c.Split()
 	switch {
 	case len(words) > 0 && words[0] == "true":
-		return Output{}, nil
+		return Output{Question: true}, nil
 	case len(words) > 0 && words[0] == "false":
 		return Output{Exit: 1}, nil
 	case len(words) > 1 && words[0] == "echo":

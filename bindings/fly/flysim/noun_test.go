@@ -1,8 +1,10 @@
 package flysim
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -232,6 +234,42 @@ func TestGraphQL(t *testing.T) {
 		got := b.want(200, "POST", "/graphql", obj{"query": query})
 		if errs := list(got, "errors"); len(errs) != 1 || !strings.Contains(word(errs[0], "message"), want) {
 			t.Errorf("%s: %v", query, got)
+		}
+	}
+}
+
+// TestQuestions: what comes by POST and only asks is marked; the rest is not.
+func TestQuestions(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	for _, q := range []struct {
+		path string
+		body obj
+		want string
+	}{
+		{"/graphql", obj{"query": `{ app(name: "web") { id } }`}, "yes"},
+		{"/graphql", obj{"query": `mutation($input: AddWireGuardPeerInput!) { addWireGuardPeer(input: $input) { peerip } }`, "variables": obj{"input": obj{"name": "x"}}}, ""},
+		{"/v1/platform/placements", obj{"region": "any"}, "yes"},
+		{b.machine(0) + "/exec", obj{"cmd": "true"}, "yes"},
+		{b.machine(0) + "/exec", obj{"cmd": "false"}, ""},
+		{b.machine(0) + "/cordon", nil, ""},
+	} {
+		encoded, err := json.Marshal(q.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := http.NewRequestWithContext(t.Context(), "POST", b.url+q.path, bytes.NewReader(encoded))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer secret")
+		answer, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		if got := answer.Header.Get(QuestionHeader); answer.StatusCode != 200 || got != q.want {
+			t.Errorf("%s %v: %d, a question %q", q.path, q.body, answer.StatusCode, got)
 		}
 	}
 }

@@ -62,6 +62,7 @@ func (s *Sim) listRegions(*call) (int, any, error) {
 // placements tells where how many machines would find room. An empty list of
 // regions, or "any" in it, asks for all.
 func (s *Sim) placements(c *call) (int, any, error) {
+	c.question = true
 	var in struct {
 		Region string `json:"region"`
 		Count  int    `json:"count"`
