@@ -37,6 +37,11 @@ func (s *Sim) machinery() map[string]noun {
 				"attach": s.attachVolume, "detach": s.detachVolume, "resize": s.resizeVolume, "change_protection": s.protectVolume,
 			},
 		},
+		"certificates": {
+			kind: "certificate", list: s.listCertificates, create: s.createCertificate,
+			get: s.getCertificate, update: s.updateCertificate, destroy: s.deleteCertificate,
+			acts: map[string]handler{"retry": s.retryCertificate},
+		},
 		"ssh_keys": {list: s.listKeys, create: s.createKey, get: s.getKey, update: s.updateKey, destroy: s.deleteKey},
 		"placement_groups": {
 			list: s.listPlacements, create: s.createPlacement,
@@ -95,7 +100,6 @@ func (s *Sim) catalogue() map[string]noun {
 		"locations":           {list: s.listLocations, get: s.getLocation},
 		"datacenters":         {list: s.listDatacenters, get: s.getDatacenter},
 		"isos":                {list: s.listISOs, get: s.getISO},
-		"certificates":        {list: nothing("certificates"), get: none("certificate")},
 		"pricing":             {list: s.getPricing},
 	}
 }
