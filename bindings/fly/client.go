@@ -45,8 +45,7 @@ type Client struct {
 	buckets map[string]time.Time // when a limited action may be sent next, see limit.go
 	leases  map[string]holding   // the leases of this client, by machine
 	trails  map[string]*trail    // what became of the requests of mutations, by key
-
-	ahead ahead
+	ahead   time.Duration        // how far Fly's clock is ahead of ours
 }
 
 // open makes the client of one run; it calls nobody.

@@ -58,8 +58,7 @@ type wireLine struct {
 
 func (c *Client) logs(ctx context.Context, a logsArgs) ([]Line, error) {
 	op := "read the log of " + a.App
-	least, _ := c.ahead.bounds()
-	from := c.clock.Now().Add(least - a.Since)
+	from := c.clock.Now().Add(c.skew() - a.Since)
 	// A token is the moment after which the lines come, in nanoseconds. Fly does
 	// not promise it: when it takes none of ours, the newest page has to do.
 	out, token := []Line{}, strconv.FormatInt(from.UnixNano(), 10)

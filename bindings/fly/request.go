@@ -43,17 +43,15 @@ func (c *Client) do(ctx context.Context, op string, q request, out any) error {
 	if err != nil {
 		return fault.New(fault.Internal, "%v", err).WithOp("%s", op).NothingDone()
 	}
-	sent := c.clock.Now()
 	resp, err := c.web.Do(req)
 	if err != nil {
 		return fromNetwork(err).WithOp("%s", op)
 	}
-	received := c.clock.Now()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, answerLimit))
 	if err = errors.Join(err, resp.Body.Close()); err != nil {
 		return fromNetwork(err).WithOp("%s", op)
 	}
-	c.ahead.narrow(resp.Header, sent, received)
+	c.compare(resp.Header)
 	if resp.StatusCode/100 != 2 {
 		return c.refused(resp, text).WithOp("%s", op)
 	}
@@ -98,6 +96,31 @@ func decode(text []byte, out any) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	return d.Decode(out)
+}
+
+// slack covers the whole seconds of a Date header.
+const slack = 2 * time.Second
+
+// compare notes how far Fly's clock is ahead of ours.
+func (c *Client) compare(header http.Header) {
+	at, err := http.ParseTime(header.Get("Date"))
+	if err != nil {
+		return
+	}
+	ahead := at.Sub(c.clock.Now())
+	if ahead.Abs() <= slack {
+		ahead = 0
+	}
+	c.mu.Lock()
+	c.ahead = ahead
+	c.mu.Unlock()
+}
+
+// skew is how far Fly's clock was ahead of ours in the latest answer.
+func (c *Client) skew() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ahead
 }
 
 // appURL is an address below an app in the Machines API.

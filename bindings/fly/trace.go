@@ -114,43 +114,20 @@ func (c *Client) left(ctx context.Context, id string, err error) {
 }
 
 // judge tells whether something without room for a key was made by the
-// mutation of ctx: by whether it was there before the request left, as far as
-// this life knows, else by its age. Unknown says that it is as old as the
-// mutation and may be somebody else's.
+// mutation of ctx: by whether it was there before the request left. An earlier
+// life may have known that; what is not older than the mutation may then be its
+// own or somebody else's: Unknown.
 func (c *Client) judge(ctx context.Context, id string, made time.Time) (whose binding.Landed) {
+	since := binding.Since(ctx).Add(c.skew() - slack)
 	c.follow(ctx, func(t *trail) {
 		switch {
 		case t.own[id] || t.open && t.there != nil && !t.there[id]:
 			whose = binding.Yes
-		case !t.sent || t.there != nil:
+		case !t.sent || t.there != nil || !made.IsZero() && made.Before(since):
 			whose = binding.No
 		default:
-			whose = c.younger(ctx, made)
+			whose = binding.Unknown
 		}
 	})
 	return whose
-}
-
-// spread is how far the clocks of Fly's hosts may be apart.
-const spread = 200 * time.Millisecond
-
-// younger tells whether a moment by Fly's clock is later than the intent of
-// the mutation of ctx; Unknown when it is too close to tell.
-func (c *Client) younger(ctx context.Context, at time.Time) binding.Landed {
-	from := binding.Since(ctx)
-	if from.IsZero() || at.IsZero() {
-		return binding.Unknown
-	}
-	least, most := c.ahead.bounds()
-	latest := at
-	if at.Nanosecond() == 0 { // cut to whole seconds
-		latest = at.Add(time.Second)
-	}
-	switch {
-	case latest.Before(from.Add(least - spread)):
-		return binding.No
-	case at.After(from.Add(most + spread)):
-		return binding.Yes
-	}
-	return binding.Unknown
 }

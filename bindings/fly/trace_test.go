@@ -251,54 +251,36 @@ func TestANameOfAClusterThatIsTaken(t *testing.T) {
 	}
 }
 
-// TestHowFarTheClocksAreApart: every answer tells it to a second; together
-// they tell it better.
-func TestHowFarTheClocksAreApart(t *testing.T) {
+func TestWhatIsOlderThanTheMutationIsNotItsOwn(t *testing.T) {
 	t.Parallel()
-	var a ahead
-	if least, most := a.bounds(); least != -slack || most != slack {
-		t.Errorf("before any answer: %s to %s", least, most)
-	}
+	c := &Client{trails: map[string]*trail{}}
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	answer := func(ours time.Time, ahead time.Duration) {
-		date := ours.Add(ahead).Truncate(time.Second).Format(http.TimeFormat)
-		a.narrow(http.Header{"Date": {date}}, ours.Add(-10*time.Millisecond), ours.Add(10*time.Millisecond))
+	ctx := binding.WithKey(binding.WithSince(t.Context(), at), "run-7-1")
+	if got := c.judge(ctx, "a", at); got != binding.No {
+		t.Errorf("nothing was sent: %s", got)
 	}
-	for i := range 100 {
-		answer(at.Add(time.Duration(i)*1370*time.Millisecond), 3*time.Second)
-		if least, most := a.bounds(); least > 3*time.Second || most < 3*time.Second {
-			t.Fatalf("%s to %s", least, most)
+	c.repeated(ctx) // in an earlier life
+	for made, want := range map[time.Time]binding.Landed{at.Add(-time.Minute): binding.No, at: binding.Unknown, at.Add(time.Hour): binding.Unknown, {}: binding.Unknown} {
+		if got := c.judge(ctx, "a", made); got != want {
+			t.Errorf("made at %s: %s, want %s", made, got, want)
 		}
 	}
-	if least, most := a.bounds(); most-least > 100*time.Millisecond {
-		t.Errorf("after 100 answers: %s to %s", least, most)
+	c.ahead = time.Hour // Fly's clock
+	if got := c.judge(ctx, "a", at.Add(time.Minute)); got != binding.No {
+		t.Errorf("older by Fly's clock: %s", got)
 	}
-	answer(at, -time.Hour) // a clock was set
-	if least, most := a.bounds(); least > -time.Hour || most < -time.Hour || most-least > 2*time.Second {
-		t.Errorf("after the clock was set: %s to %s", least, most)
+	c.note(ctx, []string{"a"})
+	c.left(ctx, "", fault.New(fault.Unavailable, "cut"))
+	if there, fresh := c.judge(ctx, "a", at), c.judge(ctx, "b", at.Add(-time.Hour)); there != binding.No || fresh != binding.Yes {
+		t.Errorf("what was there: %s; what was not: %s", there, fresh)
 	}
-	a.narrow(http.Header{}, at, at)
-	if least, _ := a.bounds(); least > -time.Hour {
-		t.Errorf("an answer without a date changed it to %s", least)
+	c.note(ctx, []string{"a", "b"})
+	c.left(ctx, "", fault.New(fault.RateLimited, "later")) // refused: what comes now is not its own
+	if got := c.judge(ctx, "c", at); got != binding.No {
+		t.Errorf("after a refusal: %s", got)
 	}
-}
-
-func TestYounger(t *testing.T) {
-	t.Parallel()
-	c := &Client{}
-	at := time.Date(2026, 1, 2, 3, 4, 5, 500e6, time.UTC)
-	ctx := binding.WithSince(t.Context(), at)
-	c.ahead.known, c.ahead.least, c.ahead.most = true, 0, 100*time.Millisecond
-	for made, want := range map[time.Time]binding.Landed{
-		at.Add(-time.Second): binding.No, at.Add(time.Second): binding.Yes, at: binding.Unknown, {}: binding.Unknown,
-		// Cut to whole seconds it may have been made within the second.
-		at.Add(-500 * time.Millisecond): binding.Unknown, at.Add(-1500 * time.Millisecond): binding.No,
-	} {
-		if got := c.younger(ctx, made); got != want {
-			t.Errorf("made %s after: %s, want %s", made.Sub(at), got, want)
-		}
-	}
-	if got := c.younger(t.Context(), at); got != binding.Unknown {
-		t.Errorf("nobody said since when: %s", got)
+	c.left(ctx, "d", nil)
+	if got := c.judge(ctx, "d", at); got != binding.Yes {
+		t.Errorf("what an answer has named: %s", got)
 	}
 }
