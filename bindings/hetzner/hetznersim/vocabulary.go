@@ -72,7 +72,10 @@ func (s *Sim) connections() map[string]noun {
 		"networks": {
 			kind: "network", list: s.listNetworks, create: s.createNetwork,
 			get: s.getNetwork, update: s.updateNetwork, destroy: s.deleteNetwork,
-			acts: map[string]handler{"add_subnet": s.addNetworkSubnet, "change_protection": s.protectNetwork},
+			acts: map[string]handler{
+				"add_subnet": s.addNetworkSubnet, "delete_subnet": s.deleteSubnet, "add_route": s.addRoute, "delete_route": s.deleteRoute,
+				"change_ip_range": s.changeRange, "change_protection": s.protectNetwork,
+			},
 		},
 		"firewalls": {
 			kind: "firewall", list: s.listFirewalls, create: s.createFirewall,
@@ -86,7 +89,8 @@ func (s *Sim) connections() map[string]noun {
 			get: s.getBalancer, update: s.updateBalancer, destroy: s.deleteBalancer,
 			acts: map[string]handler{
 				"add_target": s.addTarget, "remove_target": s.removeTarget,
-				"add_service": s.addService, "delete_service": s.deleteService, "change_protection": s.protectBalancer,
+				"add_service": s.addService, "update_service": s.updateService, "delete_service": s.deleteService,
+				"change_algorithm": s.changeAlgorithm, "change_type": s.changeBalancerType, "change_protection": s.protectBalancer,
 			},
 		},
 	}
