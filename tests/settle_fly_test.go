@@ -25,15 +25,15 @@ func lostAnswersOfFly() []struct{ name, call, then string } {
 		{"fly.machine_destroy", `fly.machine_destroy { app = "webhost-prod", machine = machines("webhost-prod", "fra")[1].id, force = true }`, found},
 		{"fly.scale_count", `fly.scale_count { app = "webhost-prod", count = 3 }`, found},
 		{"fly.move_region", `fly.move_region { app = "webhost-prod", to = "fra" }`, found},
-		{"fly.volume_snapshot", `fly.volume_snapshot { app = "webhost-prod-db", volume = volume() }`, found},
-		{"fly.volume_restore", `fly.volume_restore { app = "webhost-prod-db", volume = volume(), region = "fra" }`, found},
+		{"fly.volume_snapshot", `fly.volume_snapshot { app = "webhost-prod-db", volume = volume() }`, asked},
+		{"fly.volume_restore", `fly.volume_restore { app = "webhost-prod-db", volume = volume(), region = "fra" }`, asked},
 		{"fly.pg_backup_create", `fly.pg_backup_create { app = "webhost-prod-db" }`, found},
 		{"fly.pg_restore", `fly.pg_restore { app = "webhost-prod-db", to = "restored", organization = fly.status { app = "webhost-prod" }.organization }`, found},
 		{"fly.pg_restart", `fly.pg_restart { app = "webhost-prod-db" }`, found},
 		{"fly.pg_failover", `fly.pg_failover { app = "webhost-prod-db" }`, found},
-		{"fly.mpg_backup_create", `fly.mpg_backup_create { cluster = "webhost-mpg" }`, found},
+		{"fly.mpg_backup_create", `fly.mpg_backup_create { cluster = "webhost-mpg" }`, asked},
 		{"fly.mpg_restore", `fly.mpg_restore { cluster = "webhost-mpg" }`, found},
-		{"fly.mpg_fork", `fly.mpg_fork { cluster = "webhost-mpg", name = "webhost-mpg-copy" }`, found},
+		{"fly.mpg_fork", `fly.mpg_fork { cluster = "webhost-mpg", name = "webhost-mpg-copy" }`, asked},
 	}
 }
 

@@ -3,7 +3,6 @@ package fly
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -39,9 +38,11 @@ var readStatus = binding.Func[*Client, appArgs, App]{
 }
 
 type wireApp struct {
-	Name   string `json:"name"`
-	Status string `json:"status"`
-	Org    struct {
+	Name     string `json:"name"`
+	Status   string `json:"status"`
+	Role     string `json:"app_role"`
+	Machines int    `json:"machine_count"`
+	Org      struct {
 		Slug string `json:"slug"`
 	} `json:"organization"`
 }
@@ -113,15 +114,12 @@ func (c *Client) unknownApp(ctx context.Context, app string, err error) error {
 	if c.org == "" {
 		return f
 	}
-	var all struct {
-		Apps []wireApp `json:"apps"`
-	}
-	q := request{action: "app_list", subject: c.org, method: "GET", url: c.machines + "/apps?org_slug=" + url.QueryEscape(c.org)}
-	if c.do(ctx, f.Op, q, &all) != nil {
+	all, listErr := c.apps(ctx, f.Op, c.org)
+	if listErr != nil {
 		return f
 	}
 	var names []string
-	for _, a := range all.Apps {
+	for _, a := range all {
 		names = append(names, a.Name)
 	}
 	if near := binding.Nearest(app, names); near != "" {
@@ -164,15 +162,18 @@ var restart = binding.Func[*Client, restartArgs, Restarted]{
 		return out, err
 	},
 	Settled: func(c *Client, ctx context.Context, a restartArgs) (binding.Settlement[Restarted], error) {
+		op := "find out about the restart of " + a.App
 		return settled(c, ctx, func(ctx context.Context) (Restarted, bool, error) {
-			c.repeated(ctx)
-			todo, skipped, err := c.restartables(ctx, "find out about the restart of "+a.App, a)
+			todo, skipped, err := c.restartables(ctx, op, a)
 			if err != nil {
 				return Restarted{}, false, err
 			}
 			for _, m := range todo {
-				seen, err := c.look(ctx, "find out about the restart of "+a.App, a.App, m.ID)
-				if err != nil || !c.restartedBy(ctx, seen) || !seen.healthy() {
+				seen, err := c.look(ctx, op, a.App, m.ID)
+				if err != nil {
+					return Restarted{}, false, err
+				}
+				if done, err := c.restartedBy(ctx, op, a.App, seen); err != nil || !done || !seen.healthy() {
 					return Restarted{}, false, err
 				}
 			}
@@ -190,9 +191,12 @@ func (c *Client) restartables(ctx context.Context, op string, a restartArgs) (to
 	}
 	skipped = []string{}
 	for _, m := range all {
+		ours, err := c.restartedBy(ctx, op, a.App, m)
 		switch {
+		case err != nil:
+			return nil, nil, before(err)
 		case a.Region != "" && m.Region != a.Region:
-		case !m.reachable() || m.rests() && !c.restartedBy(ctx, m):
+		case !m.reachable() || m.rests() && !ours:
 			skipped = append(skipped, m.ID)
 		default:
 			todo = append(todo, m)

@@ -44,14 +44,14 @@ type Client struct {
 	mu      sync.Mutex
 	buckets map[string]time.Time // when a limited action may be sent next, see limit.go
 	leases  map[string]holding   // the leases of this client, by machine
-	sent    map[string]bool      // keys of mutations that may have been sent before
+	trails  map[string]*trail    // what became of the requests of mutations, by key
 	ahead   time.Duration        // how far Fly's clock is ahead of ours
 }
 
 // open makes the client of one run; it calls nobody.
 func open(env binding.Env, s settings) (*Client, error) {
 	c := &Client{org: s.Organization, answer: s.Answer, clock: env.Clock, env: env.Name,
-		buckets: map[string]time.Time{}, leases: map[string]holding{}, sent: map[string]bool{}}
+		buckets: map[string]time.Time{}, leases: map[string]holding{}, trails: map[string]*trail{}}
 	for _, u := range []struct {
 		name, given string
 		to          *string

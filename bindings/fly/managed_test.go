@@ -31,7 +31,7 @@ func TestManagedPostgres(t *testing.T) {
 	}
 	b.reopen()
 	b.settle("mpg_restore", args)
-	if k := b.must("mpg_restore", args); k["status"] != "ready" || k["name"] != "mpg-restored" {
+	if k := b.must("mpg_restore", args); k["status"] != "ready" || k["name"] != "mpg-0123456789ab" {
 		t.Errorf("%v", k)
 	}
 	if n := b.front.count("POST", "/restore"); n != 1 {

@@ -4,9 +4,9 @@ import "github.com/webhost-systems/drhost/host/binding"
 
 // Module declares `require "fly"`.
 func Module() *binding.Module {
-	return binding.NewModule[*Client, settings]("fly",
+	return binding.Listing(binding.NewModule[*Client, settings]("fly",
 		"Apps, machines, secrets, volumes, releases, logs and Postgres of Fly.io.", open,
-		binding.Declare(readStatus), binding.Declare(readMachines), binding.Declare(readMachine), binding.Declare(readEvents),
+		binding.Declare(readApps), binding.Declare(readStatus), binding.Declare(readMachines), binding.Declare(readMachine), binding.Declare(readEvents),
 		binding.Declare(readVersions), binding.Declare(waitMachine), binding.Declare(readLogs), binding.Declare(readReleases),
 		binding.Declare(readSecrets), binding.Declare(readVolumes), binding.Declare(readSnapshots),
 		binding.Declare(restart), binding.Declare(machineRestart), binding.Declare(machineStart()), binding.Declare(machineStop()),
@@ -17,5 +17,5 @@ func Module() *binding.Module {
 		binding.Declare(pgBackupCreate), binding.Declare(pgRestore),
 		binding.Declare(mpgList), binding.Declare(mpgGet), binding.Declare(mpgBackups),
 		binding.Declare(mpgBackupCreate), binding.Declare(mpgRestore), binding.Declare(mpgFork),
-	)
+	), (*Client).inventory)
 }

@@ -40,35 +40,48 @@ var pgBackupCreate = binding.Func[*Client, pgBackupArgs, Backup]{
 		if a.name(ctx) == "" {
 			return binding.Settlement[Backup]{Look: "see with fly.pg_backups whether there is a new one"}, nil
 		}
-		return settled(c, ctx, func(ctx context.Context) (Backup, bool, error) {
+		c.repeated(ctx)
+		doubt := ""
+		out, err := settled(c, ctx, func(ctx context.Context) (Backup, bool, error) {
 			all, err := c.cluster(ctx, op, a.App)
 			if err != nil {
 				return Backup{}, false, err
 			}
 			found, err := c.backups(ctx, op, a.App, all)
-			made := c.madeBackup(ctx, a, found)
-			if err != nil || made == nil {
+			made, whose := c.madeBackup(ctx, a, found)
+			switch {
+			case err != nil || made == nil:
 				return Backup{}, false, err
+			case whose == binding.Unknown:
+				doubt = fmt.Sprintf("backup %s with the name %s was begun at %s: is it this call's, or somebody else's?", made.ID, made.Name, made.Begin.Format(time.RFC3339))
+				return Backup{}, false, nil
 			}
 			return *made, made.Status == "DONE", nil
 		})
+		return doubtful(out, doubt), err
 	},
 }
 
 // name is the one that was asked for, else the key of the call.
 func (a pgBackupArgs) name(ctx context.Context) string { return cmp.Or(a.Name, binding.Key(ctx)) }
 
-// madeBackup finds the backup that this call has made: by the key, or by the
-// name when it is not older than the call.
-func (c *Client) madeBackup(ctx context.Context, a pgBackupArgs, all []Backup) *Backup {
-	from, known := c.since(ctx)
+// madeBackup finds the backup that this call has made: by the key, which it
+// has for a name, or by the name that was asked for. Of one with that name it
+// may be impossible to tell (Unknown).
+func (c *Client) madeBackup(ctx context.Context, a pgBackupArgs, all []Backup) (found *Backup, whose binding.Landed) {
 	for i, b := range all {
-		fresh := a.Name == "" || known && !b.Begin.IsZero() && !b.Begin.Before(from)
-		if name := a.name(ctx); name != "" && b.Name == name && fresh {
-			return &all[i]
+		if name := a.name(ctx); name == "" || b.Name != name {
+			continue
+		}
+		now := binding.Yes
+		if a.Name != "" {
+			now = c.judge(ctx, b.ID, b.Begin)
+		}
+		if now == binding.Yes || now == binding.Unknown && whose != binding.Yes {
+			found, whose = &all[i], now
 		}
 	}
-	return nil
+	return found, whose
 }
 
 // leader is the machine that is primary, with the whole cluster.
@@ -103,14 +116,20 @@ func (c *Client) pgBackupCreate(ctx context.Context, a pgBackupArgs) (Backup, er
 	if err != nil {
 		return Backup{}, before(err)
 	}
-	if made := c.madeBackup(ctx, a, known); made != nil && made.Status == "DONE" {
+	if made, whose := c.madeBackup(ctx, a, known); whose == binding.Yes && made.Status == "DONE" {
 		return *made, nil
 	}
+	var there []string
+	for _, k := range known {
+		there = append(there, k.ID)
+	}
+	c.note(ctx, there)
 	command := []string{"flexctl", "backup", "create"}
 	if name := a.name(ctx); name != "" {
 		command = append(command, "-n", name)
 	}
-	if _, err := c.exec(ctx, op, a.App, m.ID, "", "", a.Within, command...); err != nil {
+	_, err = c.exec(ctx, op, a.App, m.ID, "", "", a.Within, command...)
+	if c.left(ctx, "", err); err != nil {
 		if f := fault.As(err); strings.Contains(f.Message, "primary") {
 			return Backup{}, f.WithHint("the primary changed meanwhile: fly.pg_status { app = %q }", a.App)
 		}

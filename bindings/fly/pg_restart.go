@@ -38,14 +38,17 @@ var pgRestart = binding.Func[*Client, pgRestartArgs, Cluster]{
 	Settled: func(c *Client, ctx context.Context, a pgRestartArgs) (binding.Settlement[Cluster], error) {
 		op := "find out about the restart of " + a.App
 		return settled(c, ctx, func(ctx context.Context) (Cluster, bool, error) {
-			c.repeated(ctx)
 			all, err := c.cluster(ctx, op, a.App)
 			if err != nil {
 				return Cluster{}, false, err
 			}
-			for _, m := range c.restartOrder(ctx, all) {
-				if !c.restartedBy(ctx, m) {
-					return Cluster{}, false, nil
+			order, err := c.restartOrder(ctx, op, a.App, all)
+			if err != nil {
+				return Cluster{}, false, err
+			}
+			for _, m := range order {
+				if done, err := c.restartedBy(ctx, op, a.App, m); err != nil || !done {
+					return Cluster{}, false, err
 				}
 			}
 			nodes, err := c.members(ctx, op, a.App, all)
@@ -60,10 +63,17 @@ var pgRestart = binding.Func[*Client, pgRestartArgs, Cluster]{
 
 // restartOrder are the machines to restart: replicas and whatever else first,
 // the primary last.
-func (c *Client) restartOrder(ctx context.Context, all []*machine) []*machine {
-	out := slices.DeleteFunc(slices.Clone(all), func(m *machine) bool {
-		return !m.reachable() || m.rests() && !c.restartedBy(ctx, m)
-	})
+func (c *Client) restartOrder(ctx context.Context, op, app string, all []*machine) ([]*machine, error) {
+	var out []*machine
+	for _, m := range all {
+		ours, err := c.restartedBy(ctx, op, app, m)
+		if err != nil {
+			return nil, err
+		}
+		if m.reachable() && (ours || !m.rests()) {
+			out = append(out, m)
+		}
+	}
 	rank := func(m *machine) int {
 		switch m.role() {
 		case "primary":
@@ -74,7 +84,7 @@ func (c *Client) restartOrder(ctx context.Context, all []*machine) []*machine {
 		return 0
 	}
 	slices.SortStableFunc(out, func(a, b *machine) int { return rank(a) - rank(b) })
-	return out
+	return out, nil
 }
 
 func (c *Client) pgRestart(ctx context.Context, a pgRestartArgs) (Cluster, error) {
@@ -83,7 +93,10 @@ func (c *Client) pgRestart(ctx context.Context, a pgRestartArgs) (Cluster, error
 	if err != nil {
 		return Cluster{}, before(err)
 	}
-	order := c.restartOrder(ctx, all)
+	order, err := c.restartOrder(ctx, op, a.App, all)
+	if err != nil {
+		return Cluster{}, before(err)
+	}
 	if len(order) == 0 {
 		return Cluster{}, fault.New(fault.Conflict, "none of the %d machines of %s runs on a live host", len(all), a.App).WithOp("%s", op).
 			WithHint("restore from a backup: fly.pg_restore, or the backup module")

@@ -105,10 +105,7 @@ func (c *Client) restoring(ctx context.Context, a pgRestoreArgs) (restoring, err
 	}
 	r.exists = true
 	all, err := c.list(ctx, r.op, a.To)
-	c.mu.Lock()
-	again := c.sent[binding.Key(ctx)]
-	c.mu.Unlock()
-	if err == nil && (!again || len(all) > 0 && keyed(all, binding.Key(ctx)) == nil) {
+	if err == nil && (!c.again(ctx) || len(all) > 0 && keyed(all, binding.Key(ctx)) == nil) {
 		err = fault.New(fault.Conflict, "there is an app %s already", a.To).WithOp("%s", r.op).WithHint("choose another name")
 	}
 	return r, err
@@ -175,7 +172,7 @@ func (c *Client) restoreInto(ctx context.Context, b *budget, a pgRestoreArgs, r 
 		old, _ := mounts[0].(map[string]any)
 		size = max(number(old["size_gb"]), 1)
 	}
-	v, err := c.makeVolume(ctx, b, r.op, a.To, wanted{name: "pg_data", region: r.region, size: size}, section(config, "guest"))
+	v, err := c.makeVolume(ctx, b, r.op, a.To, wanted{name: "pg_data", region: r.region, size: size, alone: true}, section(config, "guest"))
 	if err != nil {
 		return nil, begun(regionFull(copying{region: r.region}, err))
 	}

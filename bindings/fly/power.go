@@ -19,43 +19,6 @@ func (c *Client) act(ctx context.Context, op string, l *lease, action, path stri
 		url: c.appURL(l.app, "/machines/%s%s", l.id, path)}, out)
 }
 
-// restarted tells whether somebody has restarted or started the machine since
-// then, as its events say. Restarts of a program that crashed do not count: their
-// source is not a user.
-func (m *machine) restarted(since time.Time) bool {
-	for _, e := range m.Events {
-		if (e.Type == "restart" || e.Type == "start" || e.Type == "update") && e.Source == "user" && !e.at().Before(since) {
-			return true
-		}
-	}
-	return false
-}
-
-// since is from when on an event can be due to the mutation of ctx, by Fly's
-// clock; ok is false when nobody said.
-func (c *Client) since(ctx context.Context) (at time.Time, ok bool) {
-	at = binding.Since(ctx)
-	return at.Add(c.skew() - slack), !at.IsZero()
-}
-
-// repeated notes that the mutation of ctx may have been sent before, in this
-// life or an earlier one: from now on its traces are looked for. Before that
-// nothing on Fly's side can be due to it.
-func (c *Client) repeated(ctx context.Context) {
-	c.mu.Lock()
-	c.sent[binding.Key(ctx)] = true
-	c.mu.Unlock()
-}
-
-// restartedBy tells whether this very call has restarted the machine before.
-func (c *Client) restartedBy(ctx context.Context, m *machine) bool {
-	c.mu.Lock()
-	again := c.sent[binding.Key(ctx)]
-	c.mu.Unlock()
-	at, known := c.since(ctx)
-	return again && known && m.restarted(at)
-}
-
 // restartOne restarts a machine under its lease and waits until it has come
 // back. One that this call has restarted before is only waited for.
 func (c *Client) restartOne(ctx context.Context, b *budget, op string, m *machine, l *lease, force bool) (*machine, error) {
@@ -64,8 +27,14 @@ func (c *Client) restartOne(ctx context.Context, b *budget, op string, m *machin
 		return m, before(err)
 	}
 	mark := seen.newest()
-	if !c.restartedBy(ctx, seen) {
-		defer c.repeated(ctx)
+	done, err := c.restartedBy(ctx, op, l.app, seen)
+	if err != nil {
+		return m, before(err)
+	}
+	if !done {
+		if err := c.markRestart(ctx, op, l, seen); err != nil {
+			return m, before(err)
+		}
 		action, path := "restart", fmt.Sprintf("/restart?force_stop=%t", force)
 		if seen.State == "stopped" || seen.State == "suspended" {
 			action, path = "start", "/start"
@@ -102,13 +71,14 @@ var machineRestart = binding.Func[*Client, restartMachineArgs, Machine]{
 		return foretold(a.App, m, "started"), err
 	},
 	Settled: func(c *Client, ctx context.Context, a restartMachineArgs) (binding.Settlement[Machine], error) {
+		op := "find out about the restart of " + a.Machine
 		return settled(c, ctx, func(ctx context.Context) (Machine, bool, error) {
-			c.repeated(ctx)
-			m, err := c.find(ctx, "find out about the restart of "+a.Machine, a.App, a.Machine)
+			m, err := c.find(ctx, op, a.App, a.Machine)
 			if err != nil {
 				return Machine{}, false, err
 			}
-			return machineOf(a.App, m), c.restartedBy(ctx, m) && m.healthy(), nil
+			done, err := c.restartedBy(ctx, op, a.App, m)
+			return machineOf(a.App, m), done && m.healthy(), err
 		})
 	},
 }
@@ -118,12 +88,16 @@ func (c *Client) restartable(ctx context.Context, op, app, name string) (*machin
 		return &machine{ID: name, State: "started"}, nil
 	}
 	m, err := c.find(ctx, op, app, name)
+	if err != nil {
+		return nil, before(err)
+	}
+	ours, err := c.restartedBy(ctx, op, app, m)
 	switch {
 	case err != nil:
 		return nil, before(err)
 	case !m.reachable():
 		return nil, deadHost(op, app, m)
-	case m.rests() && !c.restartedBy(ctx, m):
+	case m.rests() && !ours:
 		return nil, fault.New(fault.Conflict, "machine %s is %s", m.ID, m.State).WithOp("%s", op).
 			WithHint("fly.machine_start { app = %q, machine = %q } starts it", app, m.ID)
 	}

@@ -2,6 +2,7 @@ package fly
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -15,35 +16,45 @@ type wanted struct {
 	name, region     string
 	size             int
 	snapshot, source string
+	alone            bool // nobody but this call makes volumes in the app, because it has made the app
 }
 
-// made finds a volume that an earlier attempt of this call has made and no
-// machine has yet.
-func (c *Client) madeVolume(ctx context.Context, op, app string, w wanted) (*Volume, error) {
-	c.mu.Lock()
-	again := c.sent[binding.Key(ctx)]
-	c.mu.Unlock()
-	from, known := c.since(ctx)
-	if !again || !known {
-		return nil, nil
-	}
-	all, err := c.volumes(ctx, op, app)
+// madeVolume finds a volume that an earlier attempt of this call has made and
+// no machine has yet; Unknown says that it may be somebody else's.
+func (c *Client) madeVolume(ctx context.Context, w wanted, all []Volume) (found *Volume, whose binding.Landed) {
 	for i, v := range all {
-		if v.Name == w.name && v.Region == w.region && v.Machine == "" && !v.Created.Before(from) {
-			return &all[i], nil
+		if v.Name != w.name || v.Region != w.region || v.Machine != "" {
+			continue
+		}
+		now := c.judge(ctx, v.ID, v.Created)
+		if w.alone && now == binding.Unknown {
+			now = binding.Yes
+		}
+		if now == binding.Yes || now == binding.Unknown && whose != binding.Yes {
+			found, whose = &all[i], now
 		}
 	}
-	return nil, err
+	return found, whose
 }
 
 // makeVolume makes a volume, or finds the one that this call has made, and
 // waits until it can be used.
 func (c *Client) makeVolume(ctx context.Context, b *budget, op, app string, w wanted, guest map[string]any) (Volume, error) {
-	there, err := c.madeVolume(ctx, op, app, w)
+	all, err := c.volumes(ctx, op, app)
 	if err != nil {
 		return Volume{}, before(err)
 	}
+	there, whose := c.madeVolume(ctx, w, all)
+	if there != nil && whose != binding.Yes {
+		binding.Progress(ctx, "%s: volume %s may be of an earlier attempt or somebody else's; it is left alone", op, there.ID)
+		there = nil
+	}
 	if there == nil {
+		var known []string
+		for _, v := range all {
+			known = append(known, v.ID)
+		}
+		c.note(ctx, known)
 		body := map[string]any{"name": w.name, "region": w.region, "encrypted": true}
 		if w.size > 0 {
 			body["size_gb"] = w.size
@@ -59,7 +70,7 @@ func (c *Client) makeVolume(ctx context.Context, b *budget, op, app string, w wa
 		}
 		var made wireVolume
 		err := c.do(ctx, op, request{action: "volume_create", subject: app, method: http.MethodPost, url: c.appURL(app, "/volumes"), body: body, within: c.answer}, &made)
-		c.repeated(ctx)
+		c.left(ctx, made.ID, err)
 		if err != nil {
 			return Volume{}, err
 		}
@@ -125,13 +136,23 @@ var volumeRestore = binding.Func[*Client, volumeRestoreArgs, Volume]{
 		if err != nil {
 			return binding.Settlement[Volume]{}, err
 		}
-		return settled(c, ctx, func(ctx context.Context) (Volume, bool, error) {
-			v, err := c.madeVolume(ctx, op, a.App, w)
-			if err != nil || v == nil {
+		doubt := ""
+		out, err := settled(c, ctx, func(ctx context.Context) (Volume, bool, error) {
+			all, err := c.volumes(ctx, op, a.App)
+			if err != nil {
 				return Volume{}, false, err
+			}
+			v, whose := c.madeVolume(ctx, w, all)
+			switch {
+			case v == nil:
+				return Volume{}, false, nil
+			case whose == binding.Unknown:
+				doubt = fmt.Sprintf("volume %s (%s, %s) was made at %s: is it this call's, or somebody else's?", v.ID, v.Name, v.Region, v.Created.Format(time.RFC3339))
+				return Volume{}, false, nil
 			}
 			return *v, v.State == "created", nil
 		})
+		return doubtful(out, doubt), err
 	},
 }
 

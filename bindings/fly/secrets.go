@@ -146,21 +146,24 @@ func (a secretsSetArgs) change() change {
 	}}
 }
 
-// staged tells whether all secrets were set since the intent.
+// staged tells whether this life has seen all secrets change since they were
+// sent. Whoever cannot tell sends them again, which does no harm.
 func (c *Client) staged(ctx context.Context, a secretsSetArgs) (bool, error) {
 	all, err := c.secrets(ctx, "find out about the secrets of "+a.App, a.App)
-	from, known := c.since(ctx)
-	if err != nil || !known {
+	if err != nil {
 		return false, err
 	}
 	for _, name := range a.names() {
 		at := slices.IndexFunc(all, func(s wireSecret) bool { return s.Name == name })
-		if at < 0 || all[at].at().Before(from) {
+		if at < 0 || c.judge(ctx, all[at].state(), time.Time{}) != binding.Yes {
 			return false, nil
 		}
 	}
 	return true, nil
 }
+
+// state is what changes when a secret is set.
+func (s wireSecret) state() string { return s.Name + " " + s.Digest + " " + s.Updated }
 
 func (c *Client) secretsSet(ctx context.Context, a secretsSetArgs) (Updated, error) {
 	ch := a.change()
@@ -180,8 +183,20 @@ func (c *Client) secretsSet(ctx context.Context, a secretsSetArgs) (Updated, err
 		var answer struct {
 			Version uint64 `json:"version"`
 		}
+		if a.Stage {
+			there, err := c.secrets(ctx, ch.op, a.App)
+			if err != nil {
+				return Updated{}, before(err)
+			}
+			var states []string
+			for _, s := range there {
+				states = append(states, s.state())
+			}
+			c.note(ctx, states)
+		}
 		err := c.do(ctx, ch.op, request{action: "secrets_update", subject: a.App, method: http.MethodPost, url: c.appURL(a.App, "/secrets"),
 			body: map[string]any{"values": values}}, &answer)
+		c.left(ctx, "", err)
 		if err != nil {
 			return Updated{}, err
 		}

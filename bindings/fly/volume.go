@@ -2,6 +2,7 @@ package fly
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -160,31 +161,33 @@ var volumeSnapshot = binding.Func[*Client, snapshotArgs, Snapshot]{
 	},
 	Settled: func(c *Client, ctx context.Context, a snapshotArgs) (binding.Settlement[Snapshot], error) {
 		c.repeated(ctx)
-		return settled(c, ctx, func(ctx context.Context) (Snapshot, bool, error) {
-			s, err := c.snapshotSince(ctx, "find out about the snapshot of "+a.Volume, a.App, a.Volume)
+		doubt := ""
+		out, err := settled(c, ctx, func(ctx context.Context) (Snapshot, bool, error) {
+			s, whose, err := c.snapshotSince(ctx, "find out about the snapshot of "+a.Volume, a.App, a.Volume)
 			if err != nil || s == nil {
 				return Snapshot{}, false, err
 			}
+			if whose == binding.Unknown {
+				doubt = fmt.Sprintf("snapshot %s of volume %s was made at %s: is it this call's, or somebody else's?", s.ID, a.Volume, s.Created.Format(time.RFC3339))
+				return Snapshot{}, false, nil
+			}
 			return *s, s.Status == "created", nil
 		})
+		return doubtful(out, doubt), err
 	},
 }
 
-// snapshotSince is the oldest snapshot made since the intent of the mutation,
-// or nil.
-func (c *Client) snapshotSince(ctx context.Context, op, app, volume string) (*Snapshot, error) {
-	from, known := c.since(ctx)
-	if !known {
-		return nil, nil
-	}
+// snapshotSince is the oldest snapshot that the mutation of ctx has made, or
+// else one of which that cannot be told (Unknown), or nil.
+func (c *Client) snapshotSince(ctx context.Context, op, app, volume string) (found *Snapshot, whose binding.Landed, err error) {
 	all, err := c.snapshots(ctx, op, app, volume)
-	var found *Snapshot
 	for i, s := range all {
-		if !s.Created.Before(from) {
-			found = &all[i]
+		now := c.judge(ctx, s.ID, s.Created)
+		if now == binding.Yes || now == binding.Unknown && whose != binding.Yes {
+			found, whose = &all[i], now
 		}
 	}
-	return found, err
+	return found, whose, err
 }
 
 func (c *Client) volumeSnapshot(ctx context.Context, a snapshotArgs) (Snapshot, error) {
@@ -193,14 +196,22 @@ func (c *Client) volumeSnapshot(ctx context.Context, a snapshotArgs) (Snapshot, 
 	if err != nil {
 		return Snapshot{}, before(err)
 	}
-	ctx, b := c.budget(ctx, a.Within)
 	id := ""
-	if s, err := c.earlierSnapshot(ctx, op, a); err != nil {
-		return Snapshot{}, err
-	} else if s != nil {
-		id = s.ID
-	} else if id, err = c.takeSnapshot(ctx, op, a); err != nil {
-		return Snapshot{}, err
+	for _, s := range known { // the newest first: the oldest of this call's stays
+		if c.judge(ctx, s.ID, s.Created) == binding.Yes {
+			id = s.ID
+		}
+	}
+	ctx, b := c.budget(ctx, a.Within)
+	if id == "" {
+		var there []string
+		for _, s := range known {
+			there = append(there, s.ID)
+		}
+		c.note(ctx, there)
+		if id, err = c.takeSnapshot(ctx, op, a); err != nil {
+			return Snapshot{}, err
+		}
 	}
 	var out Snapshot
 	err = c.await(ctx, b, op, func() string { return "the snapshot is " + out.Status }, func(ctx context.Context) (bool, error) {
@@ -219,21 +230,10 @@ func (c *Client) volumeSnapshot(ctx context.Context, a snapshotArgs) (Snapshot, 
 	return out, accepted(err)
 }
 
-// earlierSnapshot is the one that this call has begun in an earlier life.
-func (c *Client) earlierSnapshot(ctx context.Context, op string, a snapshotArgs) (*Snapshot, error) {
-	c.mu.Lock()
-	again := c.sent[binding.Key(ctx)]
-	c.mu.Unlock()
-	if !again {
-		return nil, nil
-	}
-	return c.snapshotSince(ctx, op, a.App, a.Volume)
-}
-
 func (c *Client) takeSnapshot(ctx context.Context, op string, a snapshotArgs) (string, error) {
-	defer c.repeated(ctx)
 	var made wireSnapshot
 	err := c.do(ctx, op, request{action: "snapshot_create", subject: a.Volume, method: http.MethodPost, body: map[string]any{},
 		url: c.appURL(a.App, "/volumes/%s/snapshots", a.Volume)}, &made)
+	c.left(ctx, made.ID, err)
 	return made.ID, err
 }

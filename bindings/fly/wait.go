@@ -154,6 +154,15 @@ func settled[R any](c *Client, ctx context.Context, see func(context.Context) (R
 	return out, err
 }
 
+// doubtful turns an answer "no" into one that a person has to give, when there
+// was something that may be this call's or somebody else's.
+func doubtful[R any](s binding.Settlement[R], doubt string) binding.Settlement[R] {
+	if s.Landed == binding.No && doubt != "" {
+		return binding.Settlement[R]{Look: doubt}
+	}
+	return s
+}
+
 // started tells of a machine that runs, whatever its checks say.
 func started(m *machine) bool { return m.State == "started" }
 

@@ -48,8 +48,8 @@ func newList(a *app) *cobra.Command {
 		Short: "List the runbooks and drills of a folder, or what of an environment they cover",
 		Long: `List the runbooks and drills of a folder; nothing is called.
 
-With --coverage the environment's servers, zones, databases and so on are read
-live, and each is held against the drills that name it in their inputs (by name,
+With --coverage the environment's servers, apps, zones, databases and so on are
+read live, and each is held against the drills that name it in their inputs (by name,
 or by a label such as tier=hobby) and against the runs of those drills in the
 state folder. What has no drill that passed lately is not covered.`,
 		Example: `  drhost list runbooks --json

@@ -4,7 +4,7 @@ import "context"
 
 // Resource is something of an environment that a disaster may strike.
 type Resource struct {
-	Kind   string            `json:"kind"` // "server", "zone", "app", "database"
+	Kind   string            `json:"kind"` // "server", "zone", "app", "postgres", "database"
 	Name   string            `json:"name"`
 	Labels map[string]string `json:"labels,omitempty"`
 }

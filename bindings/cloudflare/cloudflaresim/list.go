@@ -79,7 +79,7 @@ func (s *Sim) wireZone(z *zone) map[string]any {
 	return map[string]any{
 		"id": z.id, "name": z.name, "status": z.status, "paused": false, "type": "full", "development_mode": 0,
 		"name_servers": Nameservers(), "original_name_servers": nil, "original_registrar": nil, "original_dnshost": nil,
-		"modified_on": z.changed, "created_on": z.created, "activated_on": z.created,
+		"modified_on": z.changed, "created_on": z.created, "activated_on": z.activated(),
 		"meta":        map[string]any{"step": 2, "custom_certificate_quota": 0, "page_rule_quota": 3, "phishing_detected": false},
 		"owner":       map[string]any{"id": account, "name": "drill", "type": "organization"},
 		"account":     map[string]any{"id": account, "name": "drill"},

@@ -150,10 +150,13 @@ func (s *Sim) route(c *call) (answer, *problem) {
 		return s.routeAccount(c)
 	}
 	if len(c.path) == 1 {
-		if c.method != http.MethodGet {
-			return answer{}, notAllowed(c.method)
+		switch c.method {
+		case http.MethodGet:
+			return s.listZones(c)
+		case http.MethodPost:
+			return s.createZone(c)
 		}
-		return s.listZones(c)
+		return answer{}, notAllowed(c.method)
 	}
 	z := s.zones[c.path[1]]
 	if z == nil {
@@ -161,10 +164,13 @@ func (s *Sim) route(c *call) (answer, *problem) {
 			root, strings.Join(c.path, "/"))}
 	}
 	if len(c.path) == 2 {
-		if c.method != http.MethodGet {
-			return answer{}, notAllowed(c.method)
-		}
-		return answer{result: s.wireZone(z)}, nil
+		return s.routeZone(z, c)
+	}
+	switch c.method + " " + strings.Join(c.path[2:], "/") {
+	case "PUT activation_check":
+		return answer{result: map[string]any{"id": z.id}}, nil
+	case "POST purge_cache":
+		return purge(z, c)
 	}
 	switch c.path[2] {
 	case "dns_records":

@@ -104,11 +104,7 @@ func (s *Sim) AddZone(name string) string {
 	if z := s.zoneByName(name); z != nil {
 		return z.id
 	}
-	now := s.clock.Now().UTC()
-	z := &zone{id: s.newID("zone"), name: name, status: "active", created: now, changed: now, serial: 2_300_000_001}
-	z.versions = []version{{visible: now, serial: z.serial}}
-	s.zones[z.id] = z
-	return z.id
+	return s.newZone(name, "active").id
 }
 
 // AddRecord adds a record to a zone and returns its id. The name servers have

@@ -129,6 +129,7 @@ func (s *Sim) restoreCluster(c *call) (int, any, error) {
 	}
 	var in struct {
 		Backup string `json:"backup_id"`
+		Name   string `json:"name"`
 	}
 	if err := c.decode(&in); err != nil {
 		return 0, nil, err
@@ -140,7 +141,7 @@ func (s *Sim) restoreCluster(c *call) (int, any, error) {
 	case k.backups[i].status != "completed":
 		return 0, nil, &problem{409, "the backup is not complete", "conflict"}
 	}
-	made := s.addCluster(k.name+"-restored", k.region, k.plan, k.disk, in.Backup)
+	made := s.addCluster(or(in.Name, k.name+"-restored"), k.region, k.plan, k.disk, in.Backup)
 	s.later(s.latency.Cluster, func() { made.status = "ready" })
 	return 201, obj{"data": s.clusterView(made)}, nil
 }

@@ -100,6 +100,7 @@ func (s *Sim) perform(a *action, j job, failing bool) {
 	a.finished = s.now()
 	if err != nil {
 		a.status, a.failure = "error", &problem{code: "action_failed", message: err.Error()}
+		errors.As(err, &a.failure)
 		if j.fail != nil {
 			j.fail()
 		}

@@ -201,15 +201,3 @@ func (s *Sim) getDatacenter(c *call) (int, any, error) {
 	}
 	return 200, obj{"datacenter": s.datacenterView(l)}, nil
 }
-
-// nothing answers the list of a kind of resource that a project here has none
-// of.
-func nothing(key string) handler {
-	return func(c *call) (int, any, error) {
-		return page(c, key, nil, func(*head) obj { return nil })
-	}
-}
-
-func none(kind string) handler {
-	return func(c *call) (int, any, error) { return 0, nil, notFound(kind, c.id) }
-}

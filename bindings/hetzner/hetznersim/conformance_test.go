@@ -79,7 +79,7 @@ func forms() map[string][3]any {
 			Recommendation int64 `json:"recommendation"`
 		}{}, nil},
 		"isos":         {schema.ISOGetResponse{}, schema.ISOListResponse{}, nil},
-		"certificates": {schema.CertificateGetResponse{}, schema.CertificateListResponse{}, nil},
+		"certificates": {schema.CertificateGetResponse{}, schema.CertificateListResponse{}, schema.CertificateCreateResponse{}},
 		"pricing":      {nil, schema.PricingGetResponse{}, nil},
 		"actions":      {schema.ActionGetResponse{}, schema.ActionListResponse{}, nil},
 	}

@@ -68,7 +68,7 @@ func (s *Sim) checkTarget(b *loadBalancer, t *target) error {
 	return nil
 }
 
-func (b *loadBalancer) checkService(one service) error {
+func (s *Sim) checkService(b *loadBalancer, one service) error {
 	switch {
 	case !slices.Contains([]string{"tcp", "http", "https"}, one.Protocol):
 		return invalid("protocol", "must be tcp, http or https")
@@ -77,7 +77,7 @@ func (b *loadBalancer) checkService(one service) error {
 	case b.serviceAt(one.ListenPort) >= 0:
 		return refused("source_port_already_used", "the source port is already in use")
 	}
-	return nil
+	return s.knownCertificates(one)
 }
 
 func (b *loadBalancer) serviceAt(port int) int {
@@ -108,7 +108,7 @@ func (s *Sim) createBalancer(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	for _, one := range asked.Services {
-		if err := b.checkService(one); err != nil {
+		if err := s.checkService(b, one); err != nil {
 			return 0, nil, err
 		}
 		b.services = append(b.services, one)
@@ -219,7 +219,7 @@ func (s *Sim) addService(c *call) (int, any, error) {
 	if err := c.decode(&asked); err != nil {
 		return 0, nil, err
 	}
-	if err := b.checkService(asked); err != nil {
+	if err := s.checkService(b, asked); err != nil {
 		return 0, nil, err
 	}
 	return s.acted(s.start(job{

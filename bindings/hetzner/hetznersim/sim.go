@@ -70,6 +70,8 @@ type Sim struct {
 	firewalls  map[int64]*firewall
 	balancers  map[int64]*loadBalancer
 	placements map[int64]*placementGroup
+
+	certificates map[int64]*certificate
 }
 
 // New returns a simulator with the vendor's catalogue of locations, types and
@@ -98,6 +100,7 @@ func New(o Options) *Sim {
 		keys: map[int64]*sshKey{}, floating: map[int64]*floatingIP{}, primary: map[int64]*primaryIP{},
 		volumes: map[int64]*volume{}, networks: map[int64]*network{}, firewalls: map[int64]*firewall{},
 		balancers: map[int64]*loadBalancer{}, placements: map[int64]*placementGroup{},
+		certificates: map[int64]*certificate{},
 	}
 	s.addSystemImages()
 	s.nouns = s.vocabulary()

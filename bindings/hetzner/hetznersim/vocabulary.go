@@ -37,6 +37,11 @@ func (s *Sim) machinery() map[string]noun {
 				"attach": s.attachVolume, "detach": s.detachVolume, "resize": s.resizeVolume, "change_protection": s.protectVolume,
 			},
 		},
+		"certificates": {
+			kind: "certificate", list: s.listCertificates, create: s.createCertificate,
+			get: s.getCertificate, update: s.updateCertificate, destroy: s.deleteCertificate,
+			acts: map[string]handler{"retry": s.retryCertificate},
+		},
 		"ssh_keys": {list: s.listKeys, create: s.createKey, get: s.getKey, update: s.updateKey, destroy: s.deleteKey},
 		"placement_groups": {
 			list: s.listPlacements, create: s.createPlacement,
@@ -67,7 +72,10 @@ func (s *Sim) connections() map[string]noun {
 		"networks": {
 			kind: "network", list: s.listNetworks, create: s.createNetwork,
 			get: s.getNetwork, update: s.updateNetwork, destroy: s.deleteNetwork,
-			acts: map[string]handler{"add_subnet": s.addNetworkSubnet, "change_protection": s.protectNetwork},
+			acts: map[string]handler{
+				"add_subnet": s.addNetworkSubnet, "delete_subnet": s.deleteSubnet, "add_route": s.addRoute, "delete_route": s.deleteRoute,
+				"change_ip_range": s.changeRange, "change_protection": s.protectNetwork,
+			},
 		},
 		"firewalls": {
 			kind: "firewall", list: s.listFirewalls, create: s.createFirewall,
@@ -81,7 +89,8 @@ func (s *Sim) connections() map[string]noun {
 			get: s.getBalancer, update: s.updateBalancer, destroy: s.deleteBalancer,
 			acts: map[string]handler{
 				"add_target": s.addTarget, "remove_target": s.removeTarget,
-				"add_service": s.addService, "delete_service": s.deleteService, "change_protection": s.protectBalancer,
+				"add_service": s.addService, "update_service": s.updateService, "delete_service": s.deleteService,
+				"change_algorithm": s.changeAlgorithm, "change_type": s.changeBalancerType, "change_protection": s.protectBalancer,
 			},
 		},
 	}
@@ -95,7 +104,6 @@ func (s *Sim) catalogue() map[string]noun {
 		"locations":           {list: s.listLocations, get: s.getLocation},
 		"datacenters":         {list: s.listDatacenters, get: s.getDatacenter},
 		"isos":                {list: s.listISOs, get: s.getISO},
-		"certificates":        {list: nothing("certificates"), get: none("certificate")},
 		"pricing":             {list: s.getPricing},
 	}
 }
