@@ -274,11 +274,25 @@ func (h *Host) clients(env *environment, modules []string, resolve binding.Resol
 		closeAll(clients)
 		for i, what := range lacking {
 			lacking[i] = what + " (for " + strings.Join(lackedBy[what], " and ") + ")"
+			if text := absent(env, lackedBy[what]); text != "" {
+				lacking[i] = text
+			}
 		}
 		return nil, Usage(fmt.Errorf("environment %q lacks what the runbook needs: %s. Nothing was called. To try the runbook without any account, use `drhost drill runbooks/drills`",
 			env.name, strings.Join(lacking, "; ")))
 	}
 	return clients, nil
+}
+
+// absent says that a simulated world has nothing of some providers, where no
+// credential would help; "" when it is not that.
+func absent(env *environment, modules []string) string {
+	for _, name := range modules {
+		if env.world == nil || env.settings[name] != nil {
+			return ""
+		}
+	}
+	return fmt.Sprintf("this simulated world has nothing of %s; the one of `drhost sim --world runbooks/worlds/production.toml` has all", strings.Join(modules, " and "))
 }
 
 func closeAll(clients map[string]any) {

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
 
 	"github.com/webhost-systems/drhost/host/check"
+	"github.com/webhost-systems/drhost/host/config"
 	"github.com/webhost-systems/drhost/host/report"
 	"github.com/webhost-systems/drhost/host/sandbox"
 )
@@ -112,6 +114,17 @@ func (h *Host) Check(paths []string) (files int, problems []check.Problem, err e
 	if len(found) == 0 {
 		return 0, nil, Usage(fmt.Errorf("there is no runbook and no drill in %s: nothing was checked", strings.Join(paths, ", ")))
 	}
+	configs := map[string]bool{}
+	for _, file := range found {
+		if dir := filepath.Dir(file); !configs[dir] {
+			configs[dir] = true
+			for _, p := range h.examineConfig(dir) {
+				if !slices.Contains(problems, p) {
+					problems = append(problems, p)
+				}
+			}
+		}
+	}
 	for _, file := range found {
 		source, err := readSource(file)
 		if err != nil {
@@ -120,6 +133,20 @@ func (h *Host) Check(paths []string) (files int, problems []check.Problem, err e
 		problems = append(problems, h.examine(source)...)
 	}
 	return len(found), problems, nil
+}
+
+// examineConfig holds the drhost.toml that a run of dir's runbooks would go by
+// against the modules, with every environment in it; no credential is looked up.
+func (h *Host) examineConfig(dir string) []check.Problem {
+	_, err := h.open(dir)
+	var out []check.Problem
+	for _, m := range config.Mistakes(err) {
+		out = append(out, check.Problem{File: m.Path, Line: m.Line, Code: check.CodeConfig, Severity: check.Error, Message: m.Message})
+	}
+	if err != nil && len(out) == 0 { // it cannot even be read
+		out = append(out, check.Problem{File: filepath.Join(dir, config.File), Code: check.CodeConfig, Severity: check.Error, Message: err.Error()})
+	}
+	return out
 }
 
 // examine analyses a script and, when it finds no error, loads it as a run

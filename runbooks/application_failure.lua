@@ -37,7 +37,7 @@ return runbook {
 
     step("See that it is not the database", function()
       local cluster = fly.pg_status { app = input.database }
-      note(database.says(cluster))
+      note(cluster.says)
       expect("the database is well (else go on with database_failure.lua, or region_outage.lua)", cluster.healthy)
     end)
 

@@ -22,7 +22,7 @@ return runbook {
     local found = step("Assess the situation", function()
       local cluster = fly.pg_status { app = input.database }
       local answer = health.page(input.page)
-      note(database.says(cluster))
+      note(cluster.says)
       note("Customers are " .. (answer.ok and "answered" or "not answered: " .. answer.reason))
       return { well = cluster.healthy and answer.ok, database_well = cluster.healthy }
     end)
@@ -49,7 +49,7 @@ return runbook {
     if not after_restart then
       local left = step("See what is left", function()
         local cluster = fly.pg_status { app = input.database }
-        note(database.says(cluster))
+        note(cluster.says)
         return { replicas = cluster.replicas }
       end)
 

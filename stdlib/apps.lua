@@ -35,7 +35,7 @@ function apps.move(app, from, regions)
   for i, region in ipairs(regions) do
     local ok, moved = pcall(fly.move_region, { app = app, from = from, to = region, ready = "started" })
     if ok then return moved end
-    if moved.kind ~= "exhausted" or i == #regions then error(moved) end
+    if i == #regions or moved.kind ~= "exhausted" then error(moved) end
     note(region .. " has no room: " .. moved.message)
   end
 end

@@ -35,4 +35,19 @@ function health.customers_served(url, time, region)
   end)
 end
 
+--- Waits until customers are answered at all of several health pages; fails with what each answers when the time is over. region, when given, is where the answers have to come from.
+function health.all_served(urls, time, region)
+  local well = { status = "ok", region = region }
+  local served = eventually(time, { every = "10s" }, function()
+    for _, url in ipairs(urls) do
+      if not http.check { url = url, json = well }.ok then return false end
+    end
+    return true
+  end)
+  if served then return end
+  local says = {}
+  for _, url in ipairs(urls) do table.insert(says, url .. " " .. (http.check { url = url, json = well }.reason or "is well")) end
+  error("customers are not answered everywhere (where it is DNS, go on with dns_failure.lua, then resume): " .. table.concat(says, "; "))
+end
+
 return health

@@ -214,8 +214,8 @@ func approvals(t *testing.T, dir string) {
 	drhost(t, dir, 0, "approve", "last", "--key", "ben.key", "--deny")
 	contains(t, p.ends(3), "was denied by ben")
 
-	short := runbookOf(t, dir, "soon", `    approve("Reboot hobby-2", { within = "10s" })`)
-	contains(t, drhost(t, dir, 3, "run", short, "--env", "sim", "--no-input"), `nobody answered within 10s: "Reboot hobby-2"`)
+	short := runbookOf(t, dir, "soon", `    approve("Reboot hobby-2", { within = "2s" })`)
+	contains(t, drhost(t, dir, 3, "run", short, "--env", "sim", "--no-input"), `nobody answered within 2s: "Reboot hobby-2"`)
 
 	contains(t, drhost(t, dir, 2, "run", book, "--env", "sim", "--break-glass", "because  I  said"), "at least 20 characters")
 	contains(t, drhost(t, dir, 0, "run", book, "--env", "sim", "--no-input", "--break-glass", "Anna and Ben are on a plane"), "BREAK-GLASS")

@@ -378,3 +378,36 @@ func TestPlanTellsBothWays(t *testing.T) {
 		t.Errorf("%+v, %v", v, err)
 	}
 }
+
+// TestPlansOfTheProductionTierAreWhole: what the longest runbooks do after the
+// disasters they are for is followed to the end of every way. And the recovery
+// of a region is none while customers of one endpoint are not answered.
+func TestPlansOfTheProductionTierAreWhole(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, production)
+	if _, err := s.sim.Live.Do("lose_leader", map[string]any{"app": "webhost-prod-db"}); err != nil {
+		t.Fatal(err)
+	}
+	whole := func(name string) {
+		t.Helper()
+		p := s.plan(t, filepath.Join(s.dir, "runbooks", name), disaster{}).Report.Plan
+		if p.LeftOut > 0 {
+			t.Errorf("the plan of %s leaves %d choices out after %d ways", name, p.LeftOut, len(p.Ways))
+		}
+	}
+	whole("database_failure.lua")
+	for verb, args := range map[string]map[string]any{"region_down": {"region": "ams"},
+		"wrong_record": {"name": "www.webhost.systems", "type": "CNAME", "content": "nowhere.example.com"}} {
+		if _, err := s.sim.Live.Do(verb, args); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole("region_outage.lua")
+	r, err := s.host.Run(t.Context(), host.Request{Runbook: filepath.Join(s.dir, "runbooks", "region_outage.lua"), Mode: "run", Env: "sim", Operator: &host.Unattended{Yes: true}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.End.Exit != 1 || !strings.Contains(r.End.Message, "https://www.webhost.systems/health") || !strings.Contains(r.End.Message, "go on with dns_failure.lua") {
+		t.Errorf("exit %d: %s", r.End.Exit, r.End.Message)
+	}
+}

@@ -270,6 +270,8 @@ func TestTypos(t *testing.T) {
 		{"field", "machine.ipv4", "machine.ipv5", `did you mean "ipv4"`},
 		{"global", "approve(", "aprove(", `did you mean "approve"`},
 		{"enum", `mode = "soft"`, `mode = "sof"`, `did you mean "soft"`},
+		{"enum of a read", `type = "A" }[1]`, `type = "AX" }[1]`, `"AX" is none of A, AAAA`},
+		{"number in quotes", "ttl = 60 }", `ttl = "60" }`, "write 60 without quotes"},
 		{"input", "input.floating_ip", "input.floting_ip", `did you mean "floating_ip"`},
 		{"title", `step("Try a hard reboot"`, `step("Try a soft reboot"`, "Try a soft reboot"},
 	} {
@@ -291,4 +293,31 @@ func TestTypos(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestCheckReadsTheConfiguration: a runbook is no use with a drhost.toml that
+// cannot be read; every mistake in it is told, with its line.
+func TestCheckReadsTheConfiguration(t *testing.T) {
+	t.Parallel()
+	dir := workingFolder(t)
+	contains(t, drhost(t, dir, 0, "check"), "nothing to complain of")
+	path := filepath.Join(dir, "drhost.toml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Count(string(text), "\n")
+	broken := string(text) + "[env.testing.pg]\nuser = \"postgres\"\nconect_timeout = \"5s\"\nport = \"five\"\n"
+	if err := os.WriteFile(path, []byte(broken), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := drhost(t, dir, 2, "check", "runbooks/hetzner_failure.lua", "runbooks/drills/dns_one_record.lua")
+	contains(t, out, fmt.Sprintf("drhost.toml:%d: ", lines+3), `did you mean "connect_timeout"`, fmt.Sprintf("drhost.toml:%d: env.testing.pg.port must be a whole number", lines+4))
+	if n := strings.Count(out, "conect_timeout"); n != 1 {
+		t.Errorf("said %d times:\n%s", n, out)
+	}
+	if err := os.WriteFile(path, []byte("default_env = \n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	contains(t, drhost(t, dir, 2, "check", "runbooks/hetzner_failure.lua"), "drhost.toml:1: ")
 }

@@ -39,7 +39,7 @@ func TestReads(t *testing.T) {
 	if got := b.must("records", data{"zone": "webhost.systems"}).([]any); len(got) != 3 {
 		t.Errorf("records: %v", got)
 	}
-	got := b.must("records", data{"zone": "webhost.systems", "name": "hobby", "type": "a"}).([]any)
+	got := b.must("records", data{"zone": "webhost.systems", "name": "hobby", "type": "A"}).([]any)
 	if len(got) != 1 {
 		t.Fatalf("records of one name and type: %v", got)
 	}

@@ -21,7 +21,7 @@ type Deleted struct {
 type deleteRecordArgs struct {
 	Zone    string `lua:"zone" doc:"Name of the zone."`
 	Name    string `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
-	Type    string `lua:"type" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
+	Type    string `lua:"type" enum:"A,AAAA,CAA,CERT,CNAME,DNSKEY,DS,HTTPS,LOC,MX,NAPTR,NS,OPENPGPKEY,PTR,SMIMEA,SRV,SSHFP,SVCB,TLSA,TXT,URI" doc:"Type of the record."`
 	Content string `lua:"content,optional" doc:"Content of the record; needed when there are several of that name and type."`
 }
 

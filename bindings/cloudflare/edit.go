@@ -15,7 +15,7 @@ import (
 type Edit struct {
 	Action   string   `lua:"action" enum:"create,change,delete" doc:"create, change or delete."`
 	Name     string   `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
-	Type     string   `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
+	Type     string   `lua:"type" enum:"A,AAAA,CAA,CERT,CNAME,DNSKEY,DS,HTTPS,LOC,MX,NAPTR,NS,OPENPGPKEY,PTR,SMIMEA,SRV,SSHFP,SVCB,TLSA,TXT,URI" default:"A" doc:"Type of the record."`
 	Content  string   `lua:"content" doc:"What it shall answer with; of a deletion what it answers with now."`
 	Before   string   `lua:"before,optional" doc:"Of a change: the content that it has now. The change is refused when no record has it; absent when the content stays."`
 	TTL      *int     `lua:"ttl" doc:"Seconds that it may be remembered; 1 means automatic. Kept when absent; 1 for a new record."`
@@ -52,7 +52,7 @@ type entry struct {
 	ID       string   `lua:"id,optional" doc:"Not looked at: there so that what records and export_zone give can be passed on."`
 	Zone     string   `lua:"zone,optional" doc:"Not looked at either."`
 	Name     string   `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
-	Type     string   `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
+	Type     string   `lua:"type" enum:"A,AAAA,CAA,CERT,CNAME,DNSKEY,DS,HTTPS,LOC,MX,NAPTR,NS,OPENPGPKEY,PTR,SMIMEA,SRV,SSHFP,SVCB,TLSA,TXT,URI" default:"A" doc:"Type of the record."`
 	Content  string   `lua:"content" doc:"What it should answer with."`
 	TTL      *int     `lua:"ttl" doc:"Seconds that it may be remembered; 1 means automatic. Absent: any will do."`
 	Proxied  *bool    `lua:"proxied" doc:"Whether Cloudflare should answer with addresses of its own. Absent: either will do."`

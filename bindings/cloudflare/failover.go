@@ -10,7 +10,7 @@ import (
 type failoverArgs struct {
 	Zone string `lua:"zone" doc:"Name of the zone."`
 	Name string `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
-	Type string `lua:"type" default:"A" doc:"A, AAAA or CNAME."`
+	Type string `lua:"type" enum:"A,AAAA,CNAME" default:"A" doc:"Type of the record."`
 	From string `lua:"from" doc:"Content that it has to have now. The call is refused when no record has it."`
 	To   string `lua:"to" doc:"Content to answer with from now on."`
 	TTL  *int   `lua:"ttl" doc:"Seconds that it may be remembered, 60 to 86400; 1 means automatic. Kept when absent."`

@@ -52,7 +52,7 @@ func changeOf(r Record, changed bool, was string) Change {
 type recordsArgs struct {
 	Zone string `lua:"zone" doc:"Name of the zone."`
 	Name string `lua:"name,optional" doc:"Only records of this name: whole, without the zone, or @ for the zone itself."`
-	Type string `lua:"type,optional" doc:"Only records of this type."`
+	Type string `lua:"type,optional" enum:"A,AAAA,CAA,CERT,CNAME,DNSKEY,DS,HTTPS,LOC,MX,NAPTR,NS,OPENPGPKEY,PTR,SMIMEA,SRV,SSHFP,SVCB,TLSA,TXT,URI" doc:"Only records of this type."`
 }
 
 var records = binding.Func[*Client, recordsArgs, []Record]{

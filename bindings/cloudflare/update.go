@@ -11,7 +11,7 @@ import (
 type updateRecordArgs struct {
 	Zone    string `lua:"zone" doc:"Name of the zone."`
 	Name    string `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
-	Type    string `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
+	Type    string `lua:"type" enum:"A,AAAA,CAA,CERT,CNAME,DNSKEY,DS,HTTPS,LOC,MX,NAPTR,NS,OPENPGPKEY,PTR,SMIMEA,SRV,SSHFP,SVCB,TLSA,TXT,URI" default:"A" doc:"Type of the record."`
 	From    string `lua:"from,optional" doc:"Content that it has now. The call is refused when no record has it; needed when there are several."`
 	Content string `lua:"content" doc:"Address, name or text to answer with."`
 	TTL     *int   `lua:"ttl" doc:"Seconds that it may be remembered, 60 to 86400; 1 means automatic. Kept when absent."`

@@ -20,7 +20,7 @@ type Verdict struct {
 
 type wantedRecord struct {
 	Name    string `lua:"name" doc:"Name: whole, without the zone, or @ for the zone itself."`
-	Type    string `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ..."`
+	Type    string `lua:"type" enum:"A,AAAA,CAA,CERT,CNAME,DNSKEY,DS,HTTPS,LOC,MX,NAPTR,NS,OPENPGPKEY,PTR,SMIMEA,SRV,SSHFP,SVCB,TLSA,TXT,URI" default:"A" doc:"Type of the record."`
 	Content string `lua:"content" doc:"Content that it should have."`
 }
 

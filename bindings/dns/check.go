@@ -50,7 +50,7 @@ func (r Row) brief() string {
 
 type checkArgs struct {
 	Name   string   `lua:"name" doc:"Name to ask for."`
-	Type   string   `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, NS, SOA, SRV, CAA or PTR."`
+	Type   string   `lua:"type" enum:"A,AAAA,CNAME,MX,TXT,NS,SOA,SRV,CAA,PTR" default:"A" doc:"Type of the records."`
 	Expect []string `lua:"expect,optional" doc:"What it should answer: all of it, in any order."`
 }
 

@@ -28,7 +28,7 @@ type Answer struct {
 
 type lookupArgs struct {
 	Name   string `lua:"name" doc:"Name to ask for."`
-	Type   string `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, NS, SOA, SRV, CAA or PTR."`
+	Type   string `lua:"type" enum:"A,AAAA,CNAME,MX,TXT,NS,SOA,SRV,CAA,PTR" default:"A" doc:"Type of the records."`
 	Server string `lua:"server,optional" doc:"Server to ask, host:port. Without it the resolvers of the settings are asked in turn."`
 }
 

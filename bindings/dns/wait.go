@@ -21,7 +21,7 @@ type Propagation struct {
 
 type waitArgs struct {
 	Name    string        `lua:"name" doc:"Name to ask for."`
-	Type    string        `lua:"type" default:"A" doc:"A, AAAA, CNAME, MX, TXT, NS, SOA, SRV, CAA or PTR."`
+	Type    string        `lua:"type" enum:"A,AAAA,CNAME,MX,TXT,NS,SOA,SRV,CAA,PTR" default:"A" doc:"Type of the records."`
 	Expect  []string      `lua:"expect" doc:"What it should answer: all of it, in any order."`
 	Within  time.Duration `lua:"within" default:"10m" doc:"How long to wait."`
 	Every   time.Duration `lua:"every" default:"5s" doc:"How long to pause between two rounds of questions."`

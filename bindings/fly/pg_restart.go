@@ -26,13 +26,14 @@ var pgRestart = binding.Func[*Client, pgRestartArgs, Cluster]{
 	Call:    (*Client).pgRestart,
 	Predict: func(c *Client, ctx context.Context, a pgRestartArgs) (Cluster, error) {
 		if binding.IsPlanned(a.App) {
-			return Cluster{App: a.App, Healthy: true, Quorum: true}, nil
+			return Cluster{App: a.App, Healthy: true, Quorum: true, Says: binding.Planned("how " + a.App + " is")}, nil
 		}
 		out, err := pgStatus.Call(c, ctx, appArgs{a.App})
 		if out.Leader == "" {
 			out.Leader = binding.Planned("primary of " + a.App)
 		}
 		out.Healthy, out.Problems = true, []Problem{}
+		out.Says = out.sentence()
 		return out, err
 	},
 	Settled: func(c *Client, ctx context.Context, a pgRestartArgs) (binding.Settlement[Cluster], error) {

@@ -43,6 +43,23 @@ type Cluster struct {
 	Quorum   bool      `lua:"quorum" doc:"Whether more than half of the nodes are alive: else a primary is fenced, and takes no writes."`
 	Nodes    []Node    `lua:"nodes" doc:"All machines."`
 	Problems []Problem `lua:"problems" doc:"What is wrong, each with cause and way out."`
+	Says     string    `lua:"says" doc:"How it is, in one sentence, with what is wrong and the usual cause of it."`
+}
+
+// sentence is how a cluster is, for people.
+func (k Cluster) sentence() string {
+	if k.Healthy && len(k.Problems) == 0 {
+		return fmt.Sprintf("%s is well: its primary takes writes, %d of its replicas answer", k.App, k.Replicas)
+	}
+	var wrong []string
+	for _, p := range k.Problems {
+		wrong = append(wrong, fmt.Sprintf("%s (usually: %s)", p.Text, p.Cause))
+	}
+	what := " takes no writes: "
+	if k.Healthy {
+		what = " takes writes, but "
+	}
+	return k.App + what + strings.Join(wrong, "; ")
 }
 
 // member is what is known of a node.
@@ -196,6 +213,7 @@ func clusterOf(app string, nodes []member) Cluster {
 	}
 	out.Quorum = 2*alive > voters
 	out.Problems = diagnose(app, nodes, out)
+	out.Says = out.sentence()
 	return out
 }
 
@@ -246,19 +264,28 @@ func backupOf(b pgBackup) Backup {
 	return Backup{ID: b.ID, Name: b.Name, Status: b.Status, Begin: barmanTime(b.BeginISO, b.Begin), End: barmanTime(b.EndISO, b.End)}
 }
 
-var pgBackups = binding.Func[*Client, appArgs, []Backup]{
+type pgBackupsArgs struct {
+	App   string `lua:"app" doc:"Name of the Postgres app."`
+	Whole bool   `lua:"whole" default:"false" doc:"Only those that are complete, so that they can be restored."`
+}
+
+var pgBackups = binding.Func[*Client, pgBackupsArgs, []Backup]{
 	Name: "pg_backups", Effect: binding.Reads,
 	Doc:     "The backups of a Postgres cluster on machines, the newest first. Any node that answers can list them: the primary may be gone.",
 	Raises:  raises(fault.Invalid, fault.Conflict, fault.Failed),
 	Example: `fly.pg_backups { app = "webhost-prod-db" }`,
 	Target:  "app",
-	Call: func(c *Client, ctx context.Context, a appArgs) ([]Backup, error) {
+	Call: func(c *Client, ctx context.Context, a pgBackupsArgs) ([]Backup, error) {
 		op := "list the backups of " + a.App
 		all, err := c.cluster(ctx, op, a.App)
 		if err != nil {
 			return nil, err
 		}
-		return c.backups(ctx, op, a.App, all)
+		found, err := c.backups(ctx, op, a.App, all)
+		if a.Whole {
+			found = slices.DeleteFunc(found, func(b Backup) bool { return b.Status != "DONE" })
+		}
+		return found, err
 	},
 }
 

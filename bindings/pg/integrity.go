@@ -29,6 +29,7 @@ type Integrity struct {
 	Indexes     int64            `lua:"indexes" doc:"B-tree indexes that amcheck looked through."`
 	Amcheck     bool             `lua:"amcheck" doc:"Whether the extension amcheck is there and was used."`
 	Damages     []string         `lua:"damages" doc:"What is wrong, each with the way out."`
+	Says        string           `lua:"says" doc:"What was found, in one sentence."`
 }
 
 var integrity = binding.Func[*Client, integrityArgs, Integrity]{
@@ -61,6 +62,10 @@ func (c *Client) integrity(ctx context.Context, a integrityArgs) (Integrity, err
 		}
 	}
 	out.OK = len(out.Damages) == 0
+	out.Says = fmt.Sprintf("%d foreign keys, %d sequences and %d indexes are whole", out.ForeignKeys, out.Sequences, out.Indexes)
+	if !out.OK {
+		out.Says = strings.Join(out.Damages, "; ")
+	}
 	return out, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -47,6 +48,20 @@ type Smoked struct {
 	OK      bool                   `lua:"ok" doc:"Whether every answer is as expected."`
 	Failed  []string               `lua:"failed" doc:"Names of those that are not, in the order asked."`
 	Results map[string]SmokeAnswer `lua:"results" doc:"What came of each, by name."`
+	Says    string                 `lua:"says" doc:"What came of them, in one sentence, with the usual cause of what is wrong."`
+}
+
+// sentence tells of the answers for people.
+func (s Smoked) sentence() string {
+	if s.OK {
+		return fmt.Sprintf("all of %d answers are as expected", len(s.Results))
+	}
+	var wrong []string
+	for _, name := range s.Failed {
+		a := s.Results[name]
+		wrong = append(wrong, fmt.Sprintf("%s: %s (usually: %s)", name, a.Problem, a.Cause))
+	}
+	return strings.Join(wrong, "; ")
 }
 
 var smoke = binding.Func[*Client, smokeArgs, Smoked]{
@@ -85,6 +100,7 @@ func (c *Client) smoke(ctx context.Context, a smokeArgs) (Smoked, error) {
 		out.Results[q.Name] = answer
 	}
 	out.OK = len(out.Failed) == 0
+	out.Says = out.sentence()
 	return out, nil
 }
 

@@ -173,3 +173,51 @@ func TestFlyServesCustomersAndFailsOver(t *testing.T) {
 		return strings.HasPrefix(out, "streaming")
 	})
 }
+
+// TestFlyStandbyFollowsByItsSettings: a standby whose own PostgreSQL is told
+// to follow the promoted one of another app does so, also when it starts anew.
+func TestFlyStandbyFollowsByItsSettings(t *testing.T) {
+	t.Parallel()
+	f := startFly(t)
+	if f.node("webhost-prod-db-2").m.Following() == "" {
+		t.Fatal("a standby follows nobody")
+	}
+	f.inject("lose_leader", map[string]any{"app": "webhost-prod-db"})
+	if out, exit := f.run("webhost-prod-db-replica-1", "gosu postgres repmgr standby promote -f /data/repmgr.conf"); exit != 0 {
+		t.Fatalf("promote: %d %s", exit, out)
+	}
+	primary := f.node("webhost-prod-db-replica-1").b.PrivateIP
+	for _, sql := range []string{"alter system set primary_conninfo = 'host=" + primary + " port=5433 user=postgres'", "select pg_reload_conf()"} {
+		if out, exit := f.run("webhost-prod-db-2", `psql -Atc "`+sql+`"`); exit != 0 {
+			t.Fatalf("%s: %d %s", sql, exit, out)
+		}
+	}
+	streams := func() bool {
+		out, _ := f.run("webhost-prod-db-2", `psql -Atc "SELECT sender_host FROM pg_stat_wal_receiver WHERE status = 'streaming'"`)
+		return strings.TrimSpace(out) == primary
+	}
+	f.until("the surviving standby follows the other app's primary", streams)
+	f.restart("webhost-prod-db-2")
+	f.until("it follows that one after a restart", streams)
+	id, _, _, err := f.flyMachine("webhost-prod-db-2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if from := f.State().Nodes[id].From; from != f.node("webhost-prod-db-replica-1").b.ID {
+		t.Errorf("the world says that it follows %q", from)
+	}
+}
+
+// node is the cluster that a machine runs.
+func (f *flight) node(machine string) *node {
+	f.Helper()
+	id, _, _, err := f.flyMachine(machine)
+	if err != nil {
+		f.Fatal(err)
+	}
+	n := f.metalFly.nodeOf(id)
+	if n == nil {
+		f.Fatalf("%s runs no cluster", machine)
+	}
+	return n
+}

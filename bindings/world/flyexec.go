@@ -68,7 +68,7 @@ func (f *flyMetal) execNode(ctx context.Context, n *node, words []string) (flysi
 	case len(words) == 3 && words[1] == "-c" && strings.HasPrefix(words[2], "echo $"):
 		return variable(words, n.b.Env), nil
 	}
-	words = ownPort(words)
+	words = withoutPort(words)
 	quoted := make([]string, len(words)) // exec splits the line by itself: no shell reads it
 	for i, word := range words {
 		quoted[i] = "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
@@ -77,10 +77,10 @@ func (f *flyMetal) execNode(ctx context.Context, n *node, words []string) (flysi
 	return flysim.Output{Stdout: out, Stderr: errs, Exit: exit}, err
 }
 
-// ownPort drops the port at which postgres-flex lets PostgreSQL itself listen,
+// withoutPort drops the port at which postgres-flex lets PostgreSQL itself listen,
 // beside its proxy at 5432: the machine's shell knows one database and no port.
-func ownPort(words []string) []string {
-	if i := slices.Index(words, "-p"); i >= 0 && i+1 < len(words) && words[0] == "psql" && words[i+1] == "5433" {
+func withoutPort(words []string) []string {
+	if i := slices.Index(words, "-p"); i >= 0 && i+1 < len(words) && words[0] == "psql" && words[i+1] == ownPort {
 		return slices.Delete(slices.Clone(words), i, i+2)
 	}
 	return words
@@ -166,7 +166,9 @@ func (f *flyMetal) promote(ctx context.Context, n *node, dry, siblings, force bo
 				f.fence(other)
 			}
 		case siblings:
-			f.repoint(other, n)
+			if err := f.point(other, n); err != nil {
+				text += fmt.Sprintf("WARNING: node \"%s\" does not follow: %v\n", other.b.PrivateIP, err)
+			}
 		}
 	}
 	f.world.fly.Log(n.b.ID, "info", "repmgrd | promoted to primary")
@@ -183,20 +185,14 @@ func (f *flyMetal) fence(n *node) {
 	f.world.fly.Log(n.b.ID, "error", "monitor | zombie primary detected: fenced, read-only")
 }
 
-// repoint lets a standby follow another node from now on.
-func (f *flyMetal) repoint(n, leader *node) {
-	f.mu.Lock()
-	n.from = leader.volume
-	f.mu.Unlock()
-	_ = n.m.Follow(f.dialUpstream(n)) // its socket is there already
-}
-
 func (f *flyMetal) follow(n *node) flysim.Output {
 	leader := f.leader(n.b.App)
 	if leader == nil || leader == n {
 		return refused(noDatabase, "ERROR: unable to find an active primary node")
 	}
-	f.repoint(n, leader)
+	if err := f.point(n, leader); err != nil {
+		return refused(badConfig, "ERROR: unable to follow: %v", err)
+	}
 	return flysim.Output{Stdout: "NOTICE: STANDBY FOLLOW successful\n"}
 }
 
@@ -244,7 +240,7 @@ func (f *flyMetal) clusterShow(n *node, csv bool) flysim.Output {
 			fmt.Fprintf(&text, "%d,%d,%d\n", one.id-firstFlyID, up, recovery)
 			continue
 		}
-		fmt.Fprintf(&text, " %d | %s | %s | %s | %s | %s\n", one.id-firstFlyID, one.b.PrivateIP, role, status, one.from, one.b.Region)
+		fmt.Fprintf(&text, " %d | %s | %s | %s | %s | %s\n", one.id-firstFlyID, one.b.PrivateIP, role, status, one.m.Following(), one.b.Region)
 	}
 	return flysim.Output{Stdout: text.String()}
 }

@@ -25,13 +25,13 @@ type Node struct {
 func (f *flyMetal) state() map[string]Node {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	nodes := map[string]Node{}
+	nodes, at := map[string]Node{}, map[string]string{}
 	for id, n := range f.running {
-		v := Node{App: n.b.App, Region: n.b.Region, State: n.m.State(), Standby: n.m.Standby(), Zombie: n.zombie, Full: n.full}
-		if from := f.nodes[n.from]; from != nil {
-			v.From = from.b.ID
-		}
-		nodes[id] = v
+		at[n.b.PrivateIP], at[id+".vm."+n.b.App+".internal"] = id, id
+	}
+	for id, n := range f.running {
+		nodes[id] = Node{App: n.b.App, Region: n.b.Region, State: n.m.State(), Standby: n.m.Standby(), Zombie: n.zombie, Full: n.full,
+			From: at[n.m.Following()]}
 	}
 	return nodes
 }

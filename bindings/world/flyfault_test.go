@@ -122,6 +122,7 @@ func TestFlySplitBrain(t *testing.T) {
 	f.until("customers are served", f.healthy)
 	f.restart("webhost-prod-db-1")
 	f.becomes("webhost-prod-db-1", "zombie")
+	f.until("its database answers", func() bool { _, exit := f.run("webhost-prod-db-1", `psql -c "SELECT 1"`); return exit == 0 })
 	if out, exit := f.run("webhost-prod-db-1", `psql -d webhost_prod -c "DELETE FROM sync_updates"`); exit == 0 || !strings.Contains(out, "read-only") {
 		t.Errorf("a write to the zombie: %d %s", exit, out)
 	}

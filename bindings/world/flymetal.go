@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +39,6 @@ type node struct {
 	id     int64 // on the rack
 	m      *machine.Machine
 	b      flysim.Blueprint
-	from   string // volume of the node that it follows; "" for the leader of another app
 
 	empty   bool // it was made of nothing
 	started bool // a machine has run on it
@@ -137,12 +136,29 @@ func (f *flyMetal) prepare(ctx context.Context, n *node) error {
 		}
 	}
 	if n.m.Standby() {
-		if err := n.m.Follow(f.dialUpstream(n)); err != nil {
-			return err
-		}
 		n.m.HoldStream(false)
+		if leader != nil && f.lost(n.m.Following()) {
+			if err := f.point(n, leader); err != nil {
+				return err
+			}
+		}
 	}
 	return n.m.Settings(f.settings(n))
+}
+
+// lost tells whether a private address is that of no machine any more.
+func (f *flyMetal) lost(address string) bool {
+	if _, err := netip.ParseAddr(address); err != nil {
+		return false // a name is for its server to know
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, n := range f.running {
+		if n.b.PrivateIP == address {
+			return false
+		}
+	}
+	return true
 }
 
 // prepareFirst decides for a volume that no machine has started on: it joins
@@ -169,15 +185,9 @@ func (f *flyMetal) prepareFirst(ctx context.Context, n, leader *node) error {
 	return n.m.Settings(nil)
 }
 
-// join makes a cluster the standby of another.
+// join makes a cluster the standby of another, or of another app's primary.
 func (f *flyMetal) join(ctx context.Context, n, leader *node) error {
-	f.mu.Lock()
-	n.from = ""
-	if leader != nil {
-		n.from = leader.volume
-	}
-	f.mu.Unlock()
-	if err := n.m.Follow(f.dialUpstream(n)); err != nil {
+	if err := f.point(n, leader); err != nil {
 		return err
 	}
 	if err := n.m.Clone(ctx); err != nil {
@@ -197,22 +207,17 @@ func (f *flyMetal) settings(n *node) map[string]string {
 	return set
 }
 
-// dialUpstream connects to what a node follows now.
-func (f *flyMetal) dialUpstream(n *node) func(context.Context) (net.Conn, error) {
-	return func(ctx context.Context) (net.Conn, error) {
-		f.mu.Lock()
-		from, app := f.nodes[n.from], f.follows[n.b.App]
-		f.mu.Unlock()
-		if n.from == "" {
-			if from = f.leader(app); from == nil {
-				return nil, fmt.Errorf("app %s has no leader", app)
-			}
-		}
-		if from == nil || from.m == nil {
-			return nil, errors.New("what it follows is gone")
-		}
-		return from.m.Dial(ctx)
+// ownPort is where PostgreSQL itself listens on a postgres-flex machine, beside
+// the proxy that leads to the primary.
+const ownPort = "5433"
+
+// point lets a standby follow another node, or the primary of the app that its
+// own one is a replica of.
+func (f *flyMetal) point(n, leader *node) error {
+	if leader == nil {
+		return n.m.Follow(f.follows[n.b.App]+".flycast", "5432")
 	}
+	return n.m.Follow(leader.b.PrivateIP, ownPort)
 }
 
 // leader finds the primary of an app that answers and is no zombie; of

@@ -89,12 +89,12 @@ func (w *World) flyAddresses(name string) (addresses []string, known bool) {
 
 // routeFly says where a connection to an address of Fly's leads; ok is false
 // for any other address.
-func (w *World) routeFly(ip netip.Addr, port int) (to Route, ok bool) {
+func (w *World) routeFly(ip netip.Addr, port int, inside bool) (to Route, ok bool) {
 	if w.fly == nil {
 		return Route{}, false
 	}
 	to, ok = w.findFly(ip, port)
-	if ok && w.gateways["fly"].isCut() {
+	if ok && !inside && w.gateways["fly"].isCut() {
 		to = Route{Drop: true}
 	}
 	return to, ok

@@ -30,6 +30,43 @@ const (
 // Route finds out where network ("tcp", "udp") and address ("203.0.113.10:22")
 // lead. Loopback leads to itself; an address that nobody has, nowhere.
 func (w *World) Route(network, address string) (Route, error) {
+	return w.route(network, address, false)
+}
+
+// between connects a machine of the world to a name or an address. What is cut
+// off from a provider is the operator, not one machine from another.
+func (w *World) between(ctx context.Context, address string) (net.Conn, error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	if host, err = w.lookupInside(ctx, host); err != nil {
+		return nil, err
+	}
+	to, err := w.route("tcp", net.JoinHostPort(host, port), true)
+	if err != nil {
+		return nil, err
+	}
+	if to.To == "" {
+		return nil, fmt.Errorf("%s does not answer", address)
+	}
+	var d net.Dialer
+	return d.DialContext(ctx, "tcp", to.To)
+}
+
+// lookupInside is lookup for a machine. Fly's private names have servers of
+// their own, which answer while nothing else of the world does.
+func (w *World) lookupInside(ctx context.Context, host string) (string, error) {
+	if w.fly != nil {
+		if addresses, known := w.flyAddresses(host); known && len(addresses) > 0 {
+			return addresses[0], nil
+		}
+	}
+	return w.lookup(ctx, host)
+}
+
+// route is Route; inside tells that it is a machine of the world who asks.
+func (w *World) route(network, address string, inside bool) (Route, error) {
 	host, port, err := net.SplitHostPort(address)
 	if err != nil {
 		return Route{}, fmt.Errorf("route %s: %w", address, err)
@@ -43,6 +80,9 @@ func (w *World) Route(network, address string) (Route, error) {
 		return Route{}, fmt.Errorf("route %s: %q is no IP address", address, host)
 	}
 	if ip = ip.Unmap(); ip.IsLoopback() {
+		if inside { // its own loopback: not that of this computer
+			return Route{Refuse: true}, nil
+		}
 		return Route{To: address}, nil
 	}
 	if dns := w.nameservers[ip.String()]; dns != "" {
@@ -60,12 +100,12 @@ func (w *World) Route(network, address string) (Route, error) {
 		ip = origin.Unmap()
 	}
 	if network == "tcp" {
-		if to, ok := w.routeFly(ip, int(number)); ok {
+		if to, ok := w.routeFly(ip, int(number), inside); ok {
 			return to, nil
 		}
 	}
 	v := w.metal.behind(ip.String())
-	if v == nil || w.gateways["hetzner"].isCut() {
+	if v == nil || !inside && w.gateways["hetzner"].isCut() {
 		return Route{Drop: true}, nil
 	}
 	if network != "tcp" {

@@ -151,7 +151,7 @@ func (w *World) makeFolder(context.Context) error {
 }
 
 func (w *World) makeProviders(context.Context) (err error) {
-	w.rack, err = machine.New(machine.Options{Dir: filepath.Join(w.dir, "rack"), Clock: w.opt.Clock, Password: w.access.password, Runs: w.noteCommand})
+	w.rack, err = machine.New(machine.Options{Dir: filepath.Join(w.dir, "rack"), Clock: w.opt.Clock, Password: w.access.password, Dial: w.between, Runs: w.noteCommand})
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,9 @@ a process of its own, and measures RTO and RPO. Exit code 1 when one fails.`,
 			if err := speedFlag(cmd, speed); err != nil {
 				return err
 			}
+			if repeat < 1 {
+				return &usageError{fmt.Errorf("--repeat %d: it is a number from 1 on", repeat)}
+			}
 			files, err := a.host.Drills(args)
 			if err != nil {
 				return err
@@ -35,7 +38,7 @@ a process of its own, and measures RTO and RPO. Exit code 1 when one fails.`,
 			defer done()
 			var results []host.DrillResult
 			failed := false
-			for n := range max(repeat, 1) {
+			for n := range repeat {
 				for _, file := range files {
 					result, err := a.host.Drill(ctx, host.DrillRequest{File: file, Speed: speed, Seed: seed + int64(n), Out: io.Discard, Err: a.err, Flags: a.passOn(),
 						Say: func(format string, args ...any) { fmt.Fprintf(a.err, format+"\n", args...) }})

@@ -25,9 +25,19 @@ func (o *leverOptions) flags(cmd *cobra.Command) {
 	f.BoolVar(&o.lift, "lift", false, "let them go on")
 	f.BoolVar(&o.status, "status", false, "only say how it stands")
 	f.StringVar(&o.by, "operator", "", "who does it (default: the user's name)")
-	cmd.MarkFlagsMutuallyExclusive("lift", "status")
-	cmd.MarkFlagsMutuallyExclusive("lift", "reason")
-	cmd.MarkFlagsMutuallyExclusive("status", "reason")
+	args := cmd.Args
+	cmd.Args = func(cmd *cobra.Command, list []string) error {
+		var given []string
+		for _, name := range []string{"reason", "lift", "status"} {
+			if cmd.Flags().Changed(name) {
+				given = append(given, "--"+name)
+			}
+		}
+		if len(given) > 1 {
+			return fmt.Errorf("%s exclude each other; give one of them", strings.Join(given, " and "))
+		}
+		return args(cmd, list)
+	}
 }
 
 func (o *leverOptions) action() host.LeverAction {

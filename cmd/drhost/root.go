@@ -168,7 +168,7 @@ func usageArgs(cmd *cobra.Command) {
 		if args != nil {
 			c.Args = func(cmd *cobra.Command, list []string) error {
 				if err := args(cmd, list); err != nil {
-					return &usageError{fmt.Errorf("%w; see `%s --help`", err, cmd.CommandPath())}
+					return &usageError{fmt.Errorf("%w%s; see `%s --help`", err, detached(cmd, list), cmd.CommandPath())}
 				}
 				return nil
 			}
@@ -187,6 +187,20 @@ func usageArgs(cmd *cobra.Command) {
 			return &usageError{fmt.Errorf("%s; see `drhost --help`", text)}
 		}
 	}
+}
+
+// detached tells of a value of --yes that stands beside it as an argument.
+func detached(cmd *cobra.Command, args []string) string {
+	yes := cmd.Flags().Lookup("yes")
+	if yes == nil || !yes.Changed || yes.NoOptDefVal == "" {
+		return ""
+	}
+	for _, value := range []string{"destroys", "approvals"} {
+		if slices.Contains(args, value) {
+			return fmt.Sprintf("; write --yes=%s, with an equals sign: %q is taken for an argument", value, value)
+		}
+	}
+	return ""
 }
 
 // print writes v as JSON, or calls text.

@@ -116,6 +116,7 @@ func newResume(a *app) *cobra.Command {
 		ValidArgsFunction: a.completeRuns,
 	}
 	o.flags(cmd.Flags(), false)
+	completeYes(cmd)
 	return cmd
 }
 
@@ -136,6 +137,7 @@ destroys something is asked about as in a run, or allowed by --yes=destroys.`,
 		ValidArgsFunction: a.completeRuns,
 	}
 	o.flags(cmd.Flags(), false)
+	completeYes(cmd)
 	return cmd
 }
 

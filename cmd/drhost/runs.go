@@ -102,8 +102,14 @@ func (a *app) completeRuns(cmd *cobra.Command, args []string, _ string) ([]strin
 	return ids, cobra.ShellCompDirectiveNoFileComp
 }
 
+// completeYes makes a verb complete the values of --yes.
+func completeYes(cmd *cobra.Command) {
+	cmd.RegisterFlagCompletionFunc("yes", cobra.FixedCompletions([]string{"approvals", "destroys"}, cobra.ShellCompDirectiveNoFileComp))
+}
+
 // complete makes a verb complete runbooks, their inputs, and environments.
 func (a *app) complete(cmd *cobra.Command) {
+	completeYes(cmd)
 	cmd.ValidArgsFunction = func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 		if len(args) > 0 {
 			return nil, cobra.ShellCompDirectiveNoFileComp

@@ -90,9 +90,28 @@ func newSimFault(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if len(args) == 0 && !a.json {
+				return a.faults(answer)
+			}
 			return a.raw(answer)
 		},
 	}
+}
+
+// faults prints those that the world knows, each with what it is told.
+func (a *app) faults(answer []byte) error {
+	var names []string
+	if err := json.Unmarshal(answer, &names); err != nil {
+		return err
+	}
+	for _, name := range names {
+		line := name
+		for _, argument := range bindings.WorldFaultArguments(name) {
+			line += " " + argument + "=.."
+		}
+		fmt.Fprintln(a.out, line)
+	}
+	return nil
 }
 
 // completeFaults knows the names of faults, and then the arguments of one that

@@ -1,16 +1,21 @@
 package binding
 
+import "strings"
+
 const longestWord = 80
 
 // Nearest returns the candidate that word was probably meant to be, or "". It
 // measures by edits with swapped neighbours (optimal string alignment) and
-// accepts up to a third of the word's length, at least two.
+// accepts up to a third of the word's length, at least two; capitals do not count.
 func Nearest(word string, candidates []string) string {
 	if len(word) > longestWord {
 		return "" // no slip of the keyboard, and it would take long to measure
 	}
 	best, limit := "", max(2, len(word)/3)+1
 	for _, c := range candidates {
+		if strings.EqualFold(word, c) && word != c {
+			return c
+		}
 		d := distance(word, c)
 		if d >= max(len(word), len(c)) {
 			continue

@@ -115,7 +115,7 @@ func Doubt(v any, what string) any {
 // stateful tells of fields that say how something is at the moment.
 func stateful(field string) bool {
 	switch field {
-	case "status", "state", "health", "phase", "role":
+	case "status", "state", "health", "phase", "role", "says", "reason":
 		return true
 	}
 	return false

@@ -44,6 +44,7 @@ const (
 	CodeLoad        = "call_at_load"
 	CodePolling     = "step_in_poll"
 	CodeUnlookedFor = "ignored_result"
+	CodeConfig      = "config" // in drhost.toml
 )
 
 // Problem is one mistake in a script.
@@ -61,6 +62,9 @@ type Problem struct {
 // mean "server"?`.
 func (p Problem) String() string {
 	text := fmt.Sprintf("%s:%d: ", p.File, p.Line)
+	if p.Line == 0 { // of the file as a whole
+		text = p.File + ": "
+	}
 	if p.Severity == Warning {
 		text += "warning: "
 	}

@@ -177,9 +177,10 @@ func (c *checker) tableArgument(call string, table *ast.TableExpr, field *bindin
 	}
 }
 
-// textArgument judges a literal text as the call itself would.
+// textArgument judges a literal text as the call itself would, but for a
+// number or a truth in quotes: a call takes those for the sake of inputs.
 func (c *checker) textArgument(call, text string, field *binding.Field, t *binding.Type, path string, line int) {
-	bad := false
+	bad, bare := false, false
 	switch t.Kind {
 	case binding.String:
 		if field != nil && len(field.Enum) > 0 && !has(field.Enum, text) {
@@ -193,16 +194,19 @@ func (c *checker) textArgument(call, text string, field *binding.Field, t *bindi
 		_, err := time.Parse(time.RFC3339Nano, text)
 		bad = err != nil
 	case binding.Bool:
-		bad = text != "true" && text != "false"
+		bad, bare = true, text == "true" || text == "false"
 	case binding.Integer, binding.Number:
 		_, err := strconv.ParseFloat(text, 64)
-		bad = err != nil
+		bad, bare = true, err == nil
 	case binding.List:
 		bad = t.Elem.Kind != binding.String
 	case binding.Record, binding.Map:
 		bad = true
 	}
-	if bad {
+	switch {
+	case bare:
+		c.errorf(line, CodeArgument, "%s: argument %q must be %s, not the text %q; write %s without quotes", call, path, wanted(t), text, text)
+	case bad:
 		c.errorf(line, CodeArgument, "%s: argument %q must be %s, not %q", call, path, wanted(t), text)
 	}
 }

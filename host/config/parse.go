@@ -252,3 +252,21 @@ func joined(mistakes []*Error) error {
 	}
 	return errors.Join(errs...)
 }
+
+// Mistakes are those that an error of Load or Check tells of, one after the
+// other.
+func Mistakes(err error) []*Error {
+	var one *Error
+	var several interface{ Unwrap() []error }
+	if errors.As(err, &several) {
+		var out []*Error
+		for _, e := range several.Unwrap() {
+			out = append(out, Mistakes(e)...)
+		}
+		return out
+	}
+	if errors.As(err, &one) {
+		return []*Error{one}
+	}
+	return nil
+}

@@ -83,8 +83,7 @@ func (g *Gate) Approve(ctx context.Context, key string, q Question, needs int) (
 }
 
 // Gather gets the consent of needs different people within the time given (0:
-// no limit) on the run's clock, and returns who they are. It is called without
-// the baton. What was approved in an earlier life of the run is not asked for
+// no limit), and returns who they are. It is called without the baton. What was approved in an earlier life of the run is not asked for
 // again. A refusal, and no answer in time, are a Stop.
 func (g *Gate) Gather(ctx context.Context, key string, q Question, needs int, within time.Duration) ([]string, error) {
 	signing := g.o.Signatures != nil
@@ -104,7 +103,7 @@ func (g *Gate) Gather(ctx context.Context, key string, q Question, needs int, wi
 		return g.breakGlass(asked)
 	}
 	late := &Stop{Why: Nobody}
-	ctx, stop := g.deadline(ctx, g.timeLeft(asked, within), late)
+	ctx, stop := deadline(ctx, g.timeLeft(asked, within), late)
 	defer stop()
 	if signing {
 		err = g.collect(ctx, asked, needs, within)

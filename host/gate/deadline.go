@@ -8,32 +8,27 @@ import (
 	"time"
 
 	"github.com/webhost-systems/drhost/host/approval"
-	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/journal"
 )
 
 // until is the moment in which the time for an answer runs out; nil: never.
+// People think no faster in a simulated world: its speed shortens no time of
+// theirs.
 func (g *Gate) until(within time.Duration) *time.Time {
 	if within <= 0 {
 		return nil
 	}
-	at := g.o.Clock.Now().Add(g.real(within)).UTC()
+	at := g.o.Clock.Now().Add(within).UTC()
 	return &at
 }
 
-// real is how long a time on the run's clock takes.
-func (g *Gate) real(d time.Duration) time.Duration {
-	return time.Duration(float64(d) / g.o.Clock.Speed())
-}
-
-// timeLeft is how much of the time for an answer is left, on the run's clock.
-// A clock that was set back does not prolong it.
+// timeLeft is how much of the time for an answer is left. A clock that was set
+// back does not prolong it.
 func (g *Gate) timeLeft(asked *question, within time.Duration) time.Duration {
 	if within <= 0 || asked.Until == nil {
 		return within
 	}
-	left := time.Duration(float64(asked.Until.Sub(g.o.Clock.Now())) * g.o.Clock.Speed())
-	return max(min(left, within), time.Nanosecond)
+	return max(min(asked.Until.Sub(g.o.Clock.Now()), within), time.Nanosecond)
 }
 
 // standing is what an earlier life's question has come to: nil when it has to
@@ -122,24 +117,12 @@ func (g *Gate) answers(asked *question) (answers []approval.Signed, refused []st
 	return inTime, refused
 }
 
-// deadline ends ctx with cause when the time is over on the run's clock.
-func (g *Gate) deadline(ctx context.Context, within time.Duration, cause error) (context.Context, func()) {
+// deadline ends ctx with cause when the time is over.
+func deadline(ctx context.Context, within time.Duration, cause error) (context.Context, func()) {
 	if within <= 0 {
 		return ctx, func() {}
 	}
-	bounded, end := context.WithCancelCause(ctx)
-	// What people take is not shortened, so only a wait that ran out counts as
-	// cut: the timer gets no meter.
-	timer, stop := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if g.o.Clock.Sleep(timer, within) == nil {
-			clock.Cut(ctx, within-time.Duration(float64(within)/g.o.Clock.Speed()))
-			end(cause)
-		}
-	}()
-	return bounded, func() { stop(); <-done; end(nil) }
+	return context.WithTimeoutCause(ctx, within, cause)
 }
 
 // nobodyAnswered journals that the time ran out.

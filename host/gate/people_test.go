@@ -290,8 +290,8 @@ func TestDeniedAndUnanswered(t *testing.T) {
 	}
 
 	d, log = newDesk(t), &tape{}
-	_, err = gather(t, open(t, gate.Options{Signatures: d}, log), 1, 10*time.Minute) // 600 ms at this clock
-	if stop := stopOf(t, err); stop.Why != gate.Nobody || !strings.Contains(stop.Text, "nobody answered within 10m") || !strings.Contains(log.text(), `"answer":"unanswered"`) {
+	_, err = gather(t, open(t, gate.Options{Signatures: d}, log), 1, time.Second)
+	if stop := stopOf(t, err); stop.Why != gate.Nobody || !strings.Contains(stop.Text, "nobody answered within 1s") || !strings.Contains(log.text(), `"answer":"unanswered"`) {
 		t.Errorf("%+v\n%s", stop, log.text())
 	}
 	// It is asked anew: a signature over the old question is one over the old.
@@ -308,10 +308,31 @@ func TestWithinEndsAPersonsSilence(t *testing.T) {
 	p := &silent{}
 	log := &tape{}
 	g := open(t, gate.Options{Operator: p, Attended: true}, log)
-	_, err := gather(t, g, 1, time.Minute)
-	if stop := stopOf(t, err); stop.Why != gate.Nobody || !strings.Contains(stop.Text, "nobody answered within 1m:") || !strings.Contains(log.text(), "unanswered") {
+	_, err := gather(t, g, 1, 50*time.Millisecond)
+	if stop := stopOf(t, err); stop.Why != gate.Nobody || !strings.Contains(stop.Text, "nobody answered within 50ms:") || !strings.Contains(log.text(), "unanswered") {
 		t.Errorf("%+v", stop)
 	}
+}
+
+// TestPeopleTakeTheirTime: a simulated world that runs faster than life leaves
+// people as long as the runbook says.
+func TestPeopleTakeTheirTime(t *testing.T) {
+	log, began := &tape{}, time.Now()
+	p := &person{approve: func(gate.Question) (gate.Answer, error) { return gate.Answer{Text: "approved", By: "mira"}, nil }}
+	if _, err := gather(t, open(t, gate.Options{Operator: p, Attended: true, Clock: clock.Scaled{Factor: 1000}}, log), 1, 10*time.Minute); err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range log.records {
+		if r.Kind != journal.ApprovalAsked {
+			continue
+		}
+		a, err := journal.Decode[journal.Approval](r)
+		if err != nil || a.Until == nil || a.Until.Before(began.Add(10*time.Minute)) {
+			t.Errorf("asked at %s, until %v, %v", began, a.Until, err)
+		}
+		return
+	}
+	t.Errorf("nobody was asked:\n%s", log.text())
 }
 
 // silent is a person who does not answer.

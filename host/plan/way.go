@@ -184,7 +184,7 @@ func (w *Way) LastRead() string {
 
 // Describe names a call by what it is about: `http.check http://x/health`.
 func Describe(call string, args map[string]any) string {
-	for _, name := range []string{"url", "name", "server", "host", "id", "ip", "zone", "database"} {
+	for _, name := range []string{"url", "name", "app", "server", "host", "id", "ip", "zone", "database"} {
 		if text, ok := args[name].(string); ok && text != "" {
 			return call + " " + text
 		}

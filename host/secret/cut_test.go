@@ -40,13 +40,17 @@ func TestAddressThatIsASecret(t *testing.T) {
 	r.Add(New("https://hooks.example/services/T0001/B0001/xXyYzZ0123456789aAbB?sign=0123456789abcdef0123"))
 	r.Add(New("postgres://app:hunter2@db.example/prod"))
 	r.Add(New("http://127.0.0.1:8080/inbox"))
+	r.Add(New("https://AKIA42:k3y-0f-the-store@s3.example/webhost-prod-db-backups/webhost-prod-db"))
 	for text, want := range map[string]string{
 		"POST /services/T0001/B0001/xXyYzZ0123456789aAbB?sign=0123456789abcdef0123 failed": "POST [secret] failed",
 		"no hook xXyYzZ0123456789aAbB, bad sign 0123456789abcdef0123":                      "no hook [secret], bad sign [secret]",
 		"password hunter2 of app is wrong for prod at db.example":                          "password [secret] of app is wrong for prod at db.example",
 		"GET /inbox of https://hooks.example/services":                                     "GET /inbox of https://hooks.example/services",
 		"https://hooks.example": "https://hooks.example",
-		"cut at xXyYzZ012345":   "cut at [secret]",
+		"webhost-prod":          "webhost-prod", // what a store keeps is no secret
+		"webhost-prod-db-backups of /webhost-prod-db-backups/webhost-prod-db": "webhost-prod-db-backups of /webhost-prod-db-backups/webhost-prod-db",
+		"the store refuses k3y-0f-the-store":                                  "the store refuses [secret]",
+		"cut at xXyYzZ012345":                                                 "cut at [secret]",
 	} {
 		if got := r.Text(text); got != want {
 			t.Errorf("%s: %s", text, got)

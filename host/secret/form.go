@@ -77,22 +77,27 @@ func parts(text string) []string {
 
 // insideURL are the parts of an address that are secret where the address is:
 // what a server is shown of it, and, inside of that, long segments and values
-// and the password. Nil for any other text.
+// and the password. An address with a password is one of a database or of a
+// store, whose path names what everybody may know. Nil for any other text.
 func insideURL(text string) (address, inside []string) {
 	u, err := url.Parse(strings.TrimSpace(text))
 	if err != nil || u.Scheme == "" || u.Host == "" {
 		return nil, nil
 	}
-	inside = strings.Split(u.Path, "/")
+	password, closed := u.User.Password()
+	if !closed {
+		inside = strings.Split(u.Path, "/")
+		address = []string{u.RequestURI(), u.Path}
+	}
 	for _, values := range u.Query() {
 		inside = append(inside, values...)
 	}
 	short := func(s string) bool { return len(s) < shortestURL }
 	inside = slices.DeleteFunc(inside, short)
-	if password, ok := u.User.Password(); ok && len(password) >= shortest && !guessed(password) {
+	if len(password) >= shortest && !guessed(password) {
 		inside = append(inside, password)
 	}
-	return append([]string{text}, slices.DeleteFunc([]string{u.RequestURI(), u.Path}, short)...), inside
+	return append([]string{text}, slices.DeleteFunc(address, short)...), inside
 }
 
 // escaped is s with what different languages make of its special characters,

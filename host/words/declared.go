@@ -56,7 +56,7 @@ func people() []Word {
 		{Name: "approve", Doc: "Waits until a person consents. A refusal, or no answer in time, stops the run; no pcall goes past it. Where drhost.toml names [[approvers]], the answers have to be signed: `drhost approve RUN`.",
 			Params: []Param{{Name: "text", Kind: Text, Doc: "What is to be approved."}, {Name: "options", Kind: Options, Optional: true}},
 			Options: []Field{{Name: "needs", Kind: Count, Doc: "How many different people; 1 unless set. More than one need [[approvers]] in drhost.toml."},
-				{Name: "within", Kind: Duration, Doc: "How long to wait for them, on the run's clock; without it, as long as somebody is at the run."}}, Returns: "true", Type: "boolean",
+				{Name: "within", Kind: Duration, Doc: "How long to wait for them, also in a simulated world that runs faster than life; without it, as long as somebody is at the run."}}, Returns: "true", Type: "boolean",
 			Example: "approve(\"Give up hobby-1 and build a replacement\", { needs = 2, within = \"10m\" })"},
 		{Name: "ask", Doc: "Asks a person and returns the answer. A plan follows each of the choices.",
 			Params:  []Param{{Name: "text", Kind: Text, Doc: "The question."}, {Name: "options", Kind: Options, Optional: true}},

@@ -39,7 +39,7 @@
 ---@class (exact) cloudflare.records.args
 ---@field zone string Name of the zone.
 ---@field name? string Only records of this name: whole, without the zone, or @ for the zone itself.
----@field type? string Only records of this type.
+---@field type? "A"|"AAAA"|"CAA"|"CERT"|"CNAME"|"DNSKEY"|"DS"|"HTTPS"|"LOC"|"MX"|"NAPTR"|"NS"|"OPENPGPKEY"|"PTR"|"SMIMEA"|"SRV"|"SSHFP"|"SVCB"|"TLSA"|"TXT"|"URI" Only records of this type.
 
 ---@class (exact) cloudflare.Change
 ---@field id string Identifier within the zone.
@@ -58,7 +58,7 @@
 ---@class (exact) cloudflare.set_record.args
 ---@field zone string Name of the zone.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field type? "A"|"AAAA"|"CAA"|"CERT"|"CNAME"|"DNSKEY"|"DS"|"HTTPS"|"LOC"|"MX"|"NAPTR"|"NS"|"OPENPGPKEY"|"PTR"|"SMIMEA"|"SRV"|"SSHFP"|"SVCB"|"TLSA"|"TXT"|"URI" Type of the record. Default: A.
 ---@field content string Address, name or text to answer with.
 ---@field ttl? integer Seconds that it may be remembered, 60 to 86400; 1 means automatic. Kept when absent; 1 for a new record.
 ---@field proxied? boolean Whether Cloudflare shall answer with addresses of its own. Kept when absent; false for a new record.
@@ -70,7 +70,7 @@
 ---@class (exact) cloudflare.create_record.args
 ---@field zone string Name of the zone.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field type? "A"|"AAAA"|"CAA"|"CERT"|"CNAME"|"DNSKEY"|"DS"|"HTTPS"|"LOC"|"MX"|"NAPTR"|"NS"|"OPENPGPKEY"|"PTR"|"SMIMEA"|"SRV"|"SSHFP"|"SVCB"|"TLSA"|"TXT"|"URI" Type of the record. Default: A.
 ---@field content string Address, name or text to answer with.
 ---@field ttl? integer Seconds that it may be remembered, 60 to 86400; 1 means automatic. Default: 1.
 ---@field proxied? boolean Whether Cloudflare shall answer with addresses of its own and pass requests on. Default: false.
@@ -82,7 +82,7 @@
 ---@class (exact) cloudflare.update_record.args
 ---@field zone string Name of the zone.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field type? "A"|"AAAA"|"CAA"|"CERT"|"CNAME"|"DNSKEY"|"DS"|"HTTPS"|"LOC"|"MX"|"NAPTR"|"NS"|"OPENPGPKEY"|"PTR"|"SMIMEA"|"SRV"|"SSHFP"|"SVCB"|"TLSA"|"TXT"|"URI" Type of the record. Default: A.
 ---@field from? string Content that it has now. The call is refused when no record has it; needed when there are several.
 ---@field content string Address, name or text to answer with.
 ---@field ttl? integer Seconds that it may be remembered, 60 to 86400; 1 means automatic. Kept when absent.
@@ -99,7 +99,7 @@
 ---@class (exact) cloudflare.delete_record.args
 ---@field zone string Name of the zone.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ...
+---@field type "A"|"AAAA"|"CAA"|"CERT"|"CNAME"|"DNSKEY"|"DS"|"HTTPS"|"LOC"|"MX"|"NAPTR"|"NS"|"OPENPGPKEY"|"PTR"|"SMIMEA"|"SRV"|"SSHFP"|"SVCB"|"TLSA"|"TXT"|"URI" Type of the record.
 ---@field content? string Content of the record; needed when there are several of that name and type.
 
 ---@class (exact) cloudflare.Verdict
@@ -116,14 +116,14 @@
 
 ---@class (exact) cloudflare.verify_records.args.records
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field type? "A"|"AAAA"|"CAA"|"CERT"|"CNAME"|"DNSKEY"|"DS"|"HTTPS"|"LOC"|"MX"|"NAPTR"|"NS"|"OPENPGPKEY"|"PTR"|"SMIMEA"|"SRV"|"SSHFP"|"SVCB"|"TLSA"|"TXT"|"URI" Type of the record. Default: A.
 ---@field content string Content that it should have.
 
 ---Arguments of cloudflare.failover.
 ---@class (exact) cloudflare.failover.args
 ---@field zone string Name of the zone.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA or CNAME. Default: A.
+---@field type? "A"|"AAAA"|"CNAME" Type of the record. Default: A.
 ---@field from string Content that it has to have now. The call is refused when no record has it.
 ---@field to string Content to answer with from now on.
 ---@field ttl? integer Seconds that it may be remembered, 60 to 86400; 1 means automatic. Kept when absent.
@@ -141,7 +141,7 @@
 ---@class (exact) cloudflare.Edit
 ---@field action "create"|"change"|"delete" create, change or delete.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field type? "A"|"AAAA"|"CAA"|"CERT"|"CNAME"|"DNSKEY"|"DS"|"HTTPS"|"LOC"|"MX"|"NAPTR"|"NS"|"OPENPGPKEY"|"PTR"|"SMIMEA"|"SRV"|"SSHFP"|"SVCB"|"TLSA"|"TXT"|"URI" Type of the record. Default: A.
 ---@field content string What it shall answer with; of a deletion what it answers with now.
 ---@field before? string Of a change: the content that it has now. The change is refused when no record has it; absent when the content stays.
 ---@field ttl? integer Seconds that it may be remembered; 1 means automatic. Kept when absent; 1 for a new record.
@@ -161,7 +161,7 @@
 ---@field id? string Not looked at: there so that what records and export_zone give can be passed on.
 ---@field zone? string Not looked at either.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field type? "A"|"AAAA"|"CAA"|"CERT"|"CNAME"|"DNSKEY"|"DS"|"HTTPS"|"LOC"|"MX"|"NAPTR"|"NS"|"OPENPGPKEY"|"PTR"|"SMIMEA"|"SRV"|"SSHFP"|"SVCB"|"TLSA"|"TXT"|"URI" Type of the record. Default: A.
 ---@field content string What it should answer with.
 ---@field ttl? integer Seconds that it may be remembered; 1 means automatic. Absent: any will do.
 ---@field proxied? boolean Whether Cloudflare should answer with addresses of its own. Absent: either will do.
@@ -196,7 +196,7 @@
 ---@field id? string Not looked at: there so that what records and export_zone give can be passed on.
 ---@field zone? string Not looked at either.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field type? "A"|"AAAA"|"CAA"|"CERT"|"CNAME"|"DNSKEY"|"DS"|"HTTPS"|"LOC"|"MX"|"NAPTR"|"NS"|"OPENPGPKEY"|"PTR"|"SMIMEA"|"SRV"|"SSHFP"|"SVCB"|"TLSA"|"TXT"|"URI" Type of the record. Default: A.
 ---@field content string What it should answer with.
 ---@field ttl? integer Seconds that it may be remembered; 1 means automatic. Absent: any will do.
 ---@field proxied? boolean Whether Cloudflare should answer with addresses of its own. Absent: either will do.
@@ -213,7 +213,7 @@
 ---@field id? string Not looked at: there so that what records and export_zone give can be passed on.
 ---@field zone? string Not looked at either.
 ---@field name string Name: whole, without the zone, or @ for the zone itself.
----@field type? string A, AAAA, CNAME, MX, TXT, SRV, CAA, NS, PTR, ... Default: A.
+---@field type? "A"|"AAAA"|"CAA"|"CERT"|"CNAME"|"DNSKEY"|"DS"|"HTTPS"|"LOC"|"MX"|"NAPTR"|"NS"|"OPENPGPKEY"|"PTR"|"SMIMEA"|"SRV"|"SSHFP"|"SVCB"|"TLSA"|"TXT"|"URI" Type of the record. Default: A.
 ---@field content string What it should answer with.
 ---@field ttl? integer Seconds that it may be remembered; 1 means automatic. Absent: any will do.
 ---@field proxied? boolean Whether Cloudflare should answer with addresses of its own. Absent: either will do.

@@ -14,7 +14,7 @@
 ---Arguments of dns.lookup.
 ---@class (exact) dns.lookup.args
 ---@field name string Name to ask for.
----@field type? string A, AAAA, CNAME, MX, TXT, NS, SOA, SRV, CAA or PTR. Default: A.
+---@field type? "A"|"AAAA"|"CNAME"|"MX"|"TXT"|"NS"|"SOA"|"SRV"|"CAA"|"PTR" Type of the records. Default: A.
 ---@field server? string Server to ask, host:port. Without it the resolvers of the settings are asked in turn.
 
 ---@class (exact) dns.Delegation
@@ -45,7 +45,7 @@
 ---Arguments of dns.check.
 ---@class (exact) dns.check.args
 ---@field name string Name to ask for.
----@field type? string A, AAAA, CNAME, MX, TXT, NS, SOA, SRV, CAA or PTR. Default: A.
+---@field type? "A"|"AAAA"|"CNAME"|"MX"|"TXT"|"NS"|"SOA"|"SRV"|"CAA"|"PTR" Type of the records. Default: A.
 ---@field expect? string[] What it should answer: all of it, in any order.
 
 ---@class (exact) dns.Propagation
@@ -56,7 +56,7 @@
 ---Arguments of dns.wait_propagated.
 ---@class (exact) dns.wait_propagated.args
 ---@field name string Name to ask for.
----@field type? string A, AAAA, CNAME, MX, TXT, NS, SOA, SRV, CAA or PTR. Default: A.
+---@field type? "A"|"AAAA"|"CNAME"|"MX"|"TXT"|"NS"|"SOA"|"SRV"|"CAA"|"PTR" Type of the records. Default: A.
 ---@field expect string[] What it should answer: all of it, in any order.
 ---@field within? drhost.Duration How long to wait. Default: 10m.
 ---@field every? drhost.Duration How long to pause between two rounds of questions. Default: 5s.

@@ -317,6 +317,7 @@
 ---@field quorum boolean Whether more than half of the nodes are alive: else a primary is fenced, and takes no writes.
 ---@field nodes fly.Node[] All machines.
 ---@field problems fly.Problem[] What is wrong, each with cause and way out.
+---@field says string How it is, in one sentence, with what is wrong and the usual cause of it.
 
 ---@class (exact) fly.Node
 ---@field machine string Its id.
@@ -348,7 +349,8 @@
 
 ---Arguments of fly.pg_backups.
 ---@class (exact) fly.pg_backups.args
----@field app string Name of the app.
+---@field app string Name of the Postgres app.
+---@field whole? boolean Only those that are complete, so that they can be restored. Default: false.
 
 ---Arguments of fly.pg_restart.
 ---@class (exact) fly.pg_restart.args

@@ -123,6 +123,7 @@
 ---@field indexes integer B-tree indexes that amcheck looked through.
 ---@field amcheck boolean Whether the extension amcheck is there and was used.
 ---@field damages string[] What is wrong, each with the way out.
+---@field says string What was found, in one sentence.
 
 ---Arguments of pg.integrity.
 ---@class (exact) pg.integrity.args
@@ -182,6 +183,7 @@
 ---@field ok boolean Whether every answer is as expected.
 ---@field failed string[] Names of those that are not, in the order asked.
 ---@field results table<string, pg.SmokeAnswer> What came of each, by name.
+---@field says string What came of them, in one sentence, with the usual cause of what is wrong.
 
 ---@class (exact) pg.SmokeAnswer
 ---@field ok boolean Whether the answer is as expected.

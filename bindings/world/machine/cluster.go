@@ -23,6 +23,7 @@ import (
 type cluster struct {
 	data   string // its data folder on the host
 	socket string // folder of the socket
+	own    bool   // it follows as its own settings say
 	cmd    *exec.Cmd
 	ended  chan struct{}
 	vetted chan struct{} // closed when clients may be let in, see vet
@@ -32,9 +33,8 @@ type cluster struct {
 const socketName = ".s.PGSQL.5432"
 
 // startCluster starts the server and returns at once; it accepts connections
-// a little later, after its own recovery. up is what it follows if it is a
-// standby, or nil.
-func startCluster(k *keeper, p *postgres, data, socket string, up *upstream, log *os.File) (*cluster, error) {
+// a little later, after its own recovery.
+func startCluster(k *keeper, p *postgres, data, socket string, follows following, log *os.File) (*cluster, error) {
 	// A lock file left by a machine whose power was cut names a process that
 	// is gone; its number may by now belong to somebody else.
 	if err := os.Remove(filepath.Join(data, "postmaster.pid")); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -46,18 +46,13 @@ func startCluster(k *keeper, p *postgres, data, socket string, up *upstream, log
 	if err := confine(socket); err != nil {
 		return nil, err
 	}
-	var env []string
-	folder := ""
-	if up != nil {
-		env, folder = []string{"PGPASSWORD=" + up.password, "PGAPPNAME=" + up.name}, up.dir
-	}
-	cmd := p.command("postgres", env, append([]string{"-D", data, "-k", socket}, confined(p.version, socket, folder)...)...)
+	cmd := p.command("postgres", follows.env, append([]string{"-D", data, "-k", socket}, confined(p.version, socket, follows)...)...)
 	cmd.Stdout, cmd.Stderr = log, log
 	// SIGQUIT is PostgreSQL's "stop at once and take your children along".
 	if err := k.start(cmd, syscall.SIGQUIT); err != nil {
 		return nil, fmt.Errorf("start PostgreSQL: %w", err)
 	}
-	c := &cluster{data: data, socket: socket, cmd: cmd, ended: make(chan struct{}), vetted: make(chan struct{})}
+	c := &cluster{data: data, socket: socket, own: follows.own, cmd: cmd, ended: make(chan struct{}), vetted: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait() // how it ended is told by its log
 		close(c.ended)
@@ -114,6 +109,21 @@ func (c *cluster) stop(ctx context.Context) {
 	case <-ctx.Done():
 		c.kill()
 	}
+}
+
+// reload makes the server read its settings again, unless it would follow what
+// a simulated machine must not.
+func (c *cluster) reload() error {
+	if c.own {
+		text, err := os.ReadFile(filepath.Join(c.data, autoConf))
+		if err != nil {
+			return err
+		}
+		if err := ownFollowing(string(text)); err != nil {
+			return err
+		}
+	}
+	return c.cmd.Process.Signal(syscall.SIGHUP)
 }
 
 // kill ends the server as a power cut does: all its processes at once, none

@@ -22,15 +22,20 @@ const (
 )
 
 // confined are the settings by which a server would run programs, load code,
-// or write, listen and follow elsewhere. upstream is the folder of the socket
-// that it may follow as a standby; "" for none.
-func confined(version, outside, upstream string) []string {
+// or write, listen and follow elsewhere. A standby may follow as its own
+// settings say: its connections come out on loopback whatever they name, see
+// upstream, and the settings by which they would not are refused, see
+// ownFollowing and pg_reload_conf of the template.
+func confined(version, outside string, follows following) []string {
 	set := []string{
 		"hba_file=" + filepath.Join(outside, "pg_hba.conf"), "ident_file=" + filepath.Join(outside, "pg_ident.conf"),
 		"restore_command=false", "archive_cleanup_command=", "recovery_end_command=", "archive_mode=off", "archive_command=",
 		"shared_preload_libraries=", "session_preload_libraries=", "local_preload_libraries=", "dynamic_library_path=$libdir", "jit=off", "jit_provider=llvmjit",
 		"ssl=off", "ssl_passphrase_command=", "listen_addresses=", "external_pid_file=" + filepath.Join(outside, "pid"), "logging_collector=off", "log_destination=stderr",
-		"primary_conninfo=" + follows(upstream), "port=5432", "unix_socket_permissions=0777",
+		"port=5432", "unix_socket_permissions=0777",
+	}
+	if !follows.own {
+		set = append(set, primaryConninfo+"="+follows.pinned)
 	}
 	if major, err := strconv.Atoi(version); err == nil && major >= 15 {
 		set = append(set, "archive_library=")
@@ -42,13 +47,38 @@ func confined(version, outside, upstream string) []string {
 	return args
 }
 
-// follows is how a standby reaches what it follows. The password is in the
-// server's environment, where a list of processes does not show it.
-func follows(upstream string) string {
-	if upstream == "" {
-		return ""
+// following is what a cluster follows when it starts: what its own settings
+// say, or what stands on its command line, "" for nothing.
+type following struct {
+	own    bool
+	pinned string
+	env    []string // the password is here, where a list of processes does not show it
+}
+
+// followingAs decides it for a cluster; why says in what way its own settings
+// are refused.
+func (m *Machine) followingAs() (f following, why error) {
+	if !m.Standby() {
+		return f, nil
 	}
-	return "host=" + upstream + " port=5432 user=postgres"
+	u, err := m.listenUpstream()
+	if err != nil {
+		return f, err
+	}
+	f.env = []string{"PGPASSWORD=" + u.password, "PGAPPNAME=" + m.spec.Name}
+	if u.address == "" {
+		f.pinned = "host=" + u.dir + " port=5432 user=postgres"
+		return f, nil
+	}
+	text, err := os.ReadFile(filepath.Join(m.dataDir(), autoConf))
+	if err == nil {
+		err = ownFollowing(string(text))
+	}
+	if err != nil {
+		return f, err
+	}
+	f.own, f.env = true, append(f.env, "PGHOSTADDR="+u.address)
+	return f, nil
 }
 
 // confine writes the rules about logins beside the socket.
@@ -95,7 +125,9 @@ func (m *Machine) mighty(ctx context.Context) (bool, error) {
 	defer conn.Close(context.WithoutCancel(ctx))
 	var mighty bool
 	err = conn.QueryRow(ctx, `select rolsuper or rolcreaterole or exists (select from pg_roles r where pg_has_role(current_user, r.oid, 'member')
-		and (r.rolsuper or r.rolname in ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files'))) from pg_roles where rolname = current_user`).Scan(&mighty)
+		and (r.rolsuper or r.rolname in ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')))
+		or exists (select from pg_proc p join pg_language l on l.oid = p.prolang where p.oid = 'pg_catalog.pg_reload_conf()'::regprocedure
+			and l.lanname = 'internal' and has_function_privilege(p.oid, 'execute')) from pg_roles where rolname = current_user`).Scan(&mighty)
 	return mighty, err
 }
 

@@ -145,6 +145,9 @@ func (p *postgres) single(dir, database, password string) error {
 	defer pr.Close()
 	go func() {
 		fmt.Fprintf(pw, templateStatements, password)
+		if major, err := strconv.Atoi(p.version); err == nil && major >= 15 {
+			fmt.Fprint(pw, followStatement)
+		}
 		pw.Close()
 	}()
 	cmd := p.command("postgres", nil, "--single", "-F", "-j", "-D", dir, "-c", "exit_on_error=on", database)
@@ -160,6 +163,10 @@ func (p *postgres) single(dir, database, password string) error {
 const keeperRole = "cluster_owner"
 
 // Statements end in a semicolon and an empty line (postgres --single -j).
+// pg_reload_conf is PostgreSQL's own, under another name, but for what it
+// refuses: a setting by which a standby would leave this computer must never be
+// read. To replace its body would be of no use: PostgreSQL calls what it was
+// built with by number.
 const templateStatements = `CREATE ROLE postgres LOGIN CREATEDB REPLICATION PASSWORD '%s';
 
 GRANT pg_monitor, pg_signal_backend, pg_read_all_data, pg_write_all_data, pg_checkpoint TO postgres;
@@ -170,7 +177,20 @@ GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer), pg_switch_wal(), pg_crea
 
 GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean) TO postgres;
 
+ALTER FUNCTION pg_catalog.pg_reload_conf() RENAME TO drhost_reload_conf;
+
+CREATE FUNCTION pg_catalog.pg_reload_conf() RETURNS boolean LANGUAGE plpgsql VOLATILE STRICT SECURITY DEFINER SET search_path = pg_catalog AS $f$ BEGIN IF EXISTS (SELECT FROM pg_file_settings WHERE name = 'primary_conninfo' AND (setting ~* '(hostaddr|service|passfile|ssl(cert|key|rootcert|crl)|://)' OR setting ~ 'port' AND (setting !~ '(^|\s)port\s*=\s*''?543[23]''?(\s|$)' OR setting ~ 'port.*port'))) THEN RAISE insufficient_privilege USING MESSAGE = 'a simulated machine follows by name or address, at port 5432 or 5433, and by no file', HINT = 'ALTER SYSTEM SET primary_conninfo to something else'; END IF; RETURN drhost_reload_conf(); END $f$;
+
+REVOKE EXECUTE ON FUNCTION pg_reload_conf() FROM public;
+
+GRANT EXECUTE ON FUNCTION pg_reload_conf() TO postgres;
+
 CREATE DATABASE webhost_prod OWNER postgres;
+
+`
+
+// From version 15 on a role may be let change single settings.
+const followStatement = `GRANT ALTER SYSTEM ON PARAMETER primary_conninfo, primary_slot_name TO postgres;
 
 `
 

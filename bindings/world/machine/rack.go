@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -20,6 +21,9 @@ type Options struct {
 	Boot     time.Duration // from power to answering; 15 s when 0 (assumed: a small cloud server with Debian)
 	Shutdown time.Duration // from the ACPI button to off; 3 s when 0 (assumed)
 	Password string        // of the database role postgres
+	// Dial connects a machine to "name or address:port" of the world, as
+	// standbys reach their primaries. May be nil: then they reach nobody.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
 	// Runs is told of every command that comes by SSH, and what it returns of
 	// its end. May be nil.
 	Runs func(Command) (ended func(Command))

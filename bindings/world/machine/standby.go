@@ -4,135 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 
 	"github.com/jackc/pgx/v5"
 )
 
-// upstream is where a standby gets its changes from: a socket of the world's,
-// whose connections lead wherever the world says at that moment. So a standby
-// is re-pointed without a word to PostgreSQL, and what lies between two
-// machines can be cut.
-type upstream struct {
-	dir            string
-	name, password string // with which the standby logs in
-	mu             sync.Mutex
-	dial           func(context.Context) (net.Conn, error)
-	ln             net.Listener
-	open           map[net.Conn]struct{}
-	held           bool
-}
-
 // standbySignal is the file that makes a cluster a standby; promotion
 // removes it.
 const standbySignal = "standby.signal"
-
-// listenUpstream opens the socket, once for a machine's life.
-func (m *Machine) listenUpstream() error {
-	if m.follows() != nil {
-		return nil
-	}
-	dir := m.socket + "u"
-	if err := os.MkdirAll(dir, 0o711); err != nil {
-		return err
-	}
-	ln, err := net.Listen("unix", filepath.Join(dir, socketName))
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(os.Chmod(dir, 0o711), os.Chmod(filepath.Join(dir, socketName), 0o777)); err != nil {
-		return errors.Join(err, ln.Close())
-	}
-	u := &upstream{dir: dir, name: m.spec.Name, password: m.rack.opt.Password, ln: ln, open: map[net.Conn]struct{}{}}
-	m.up.Store(u)
-	go u.serve()
-	return nil
-}
-
-func (u *upstream) serve() {
-	for {
-		in, err := u.ln.Accept()
-		if err != nil {
-			return
-		}
-		u.mu.Lock()
-		dial, held := u.dial, u.held
-		u.open[in] = struct{}{}
-		u.mu.Unlock()
-		if held {
-			continue // silence, until it is let go
-		}
-		go u.pass(in, dial)
-	}
-}
-
-func (u *upstream) pass(in net.Conn, dial func(context.Context) (net.Conn, error)) {
-	defer u.forget(in)
-	if dial == nil {
-		return
-	}
-	out, err := dial(context.Background())
-	if err != nil {
-		return
-	}
-	u.mu.Lock()
-	u.open[out] = struct{}{}
-	u.mu.Unlock()
-	defer u.forget(out)
-	var wg sync.WaitGroup
-	wg.Go(func() { pipe(out, in) })
-	wg.Go(func() { pipe(in, out) })
-	wg.Wait()
-}
-
-func (u *upstream) forget(c net.Conn) {
-	c.Close()
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	delete(u.open, c)
-}
-
-// point leads new connections to dial and ends the old ones.
-func (u *upstream) point(dial func(context.Context) (net.Conn, error)) {
-	u.change(func() { u.dial = dial })
-}
-
-// hold lets nothing through from now on, as a network that loses every packet.
-func (u *upstream) hold(held bool) { u.change(func() { u.held = held }) }
-
-func (u *upstream) change(do func()) {
-	u.mu.Lock()
-	do()
-	open := u.open
-	u.open = map[net.Conn]struct{}{}
-	u.mu.Unlock()
-	for c := range open {
-		c.Close()
-	}
-}
-
-func (u *upstream) close() {
-	u.ln.Close()
-	u.point(nil)
-}
-
-// Follow says where the machine's cluster, as a standby, gets its changes
-// from. It holds for every life of the machine until it is said anew.
-func (m *Machine) Follow(dial func(context.Context) (net.Conn, error)) error {
-	if err := m.listenUpstream(); err != nil {
-		return fmt.Errorf("follow: %w", err)
-	}
-	m.follows().point(dial)
-	return nil
-}
-
-// follows is what the machine follows, or has followed; nil for none.
-func (m *Machine) follows() *upstream { return m.up.Load() }
 
 // HoldStream stops, or lets on again, what the standby receives.
 func (m *Machine) HoldStream(held bool) {
@@ -148,6 +30,9 @@ func (m *Machine) Clone(ctx context.Context) error {
 		return fmt.Errorf("clone %s: %w", m.spec.Name, err)
 	}
 	if err := m.baseBackup(ctx, m.follows().dir, m.dataDir()); err != nil {
+		return fmt.Errorf("clone %s: %w", m.spec.Name, err)
+	}
+	if err := m.settle(m.follows().setting()); err != nil { // the copy has what the other one follows
 		return fmt.Errorf("clone %s: %w", m.spec.Name, err)
 	}
 	return m.makeStandby()
@@ -249,17 +134,30 @@ func (m *Machine) ask(ctx context.Context, do func(*pgx.Conn) error) error {
 	return do(conn)
 }
 
-// Settings replaces what ALTER SYSTEM would have set, and makes the cluster,
-// when it runs, take note.
+// Settings replaces what ALTER SYSTEM would have set, but for what the cluster
+// follows, and makes the cluster, when it runs, take note.
 func (m *Machine) Settings(set map[string]string) error {
 	text := "# The world's own settings.\nwal_keep_size = '128MB'\n" // in place of slots: who was away for a while can go on
+	kept, err := m.ownSettings()
+	if err != nil {
+		return err
+	}
+	if _, err := followed(kept[primaryConninfo]); err == nil {
+		text += kept.line(primaryConninfo) + kept.line(primarySlot)
+	}
 	if m.follows() != nil {
 		text += "wal_retrieve_retry_interval = '200ms'\nwal_receiver_timeout = '10s'\nwal_receiver_status_interval = '1s'\n"
 	}
 	for name, value := range set {
 		text += fmt.Sprintf("%s = '%s'\n", name, value)
 	}
-	file := filepath.Join(m.dataDir(), "postgresql.auto.conf")
+	return m.settle(text)
+}
+
+// settle writes the settings that lie over the others, and makes the cluster,
+// when it runs, take note.
+func (m *Machine) settle(text string) error {
+	file := filepath.Join(m.dataDir(), autoConf)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -268,7 +166,7 @@ func (m *Machine) Settings(set map[string]string) error {
 	}
 	if g := m.life(); g != nil {
 		if c := g.cluster(); c != nil && c.running() {
-			return c.cmd.Process.Signal(syscall.SIGHUP)
+			return c.reload()
 		}
 	}
 	return nil
@@ -317,15 +215,4 @@ func (m *Machine) Shutdown(ctx context.Context) {
 		g.units[i].stop(g.work)
 	}
 	m.Cut()
-}
-
-// Dial connects to the machine's database as another machine does: a machine
-// that is off or hangs does not answer.
-func (m *Machine) Dial(ctx context.Context) (net.Conn, error) {
-	to, reach := m.Port(5432)
-	if reach != Open {
-		return nil, fmt.Errorf("%s does not answer", m.spec.Name)
-	}
-	var d net.Dialer
-	return d.DialContext(ctx, "tcp", to)
 }

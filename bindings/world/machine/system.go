@@ -239,10 +239,10 @@ func (p *process) control(u *unit, verb string, quiet, now bool) int {
 		err = u.start()
 	case "stop":
 		u.stop(p.ctx)
-	case "restart", "reload", "reload-or-restart", "try-restart":
-		if verb != "reload" {
-			u.stop(p.ctx)
-		}
+	case "reload":
+		err = u.reload()
+	case "restart", "reload-or-restart", "try-restart":
+		u.stop(p.ctx)
 		err = u.start()
 	case "enable":
 		if !p.disk().exists(link) {

@@ -75,7 +75,11 @@ func postgresqlUnit(g *guest) *unit {
 			return err
 		}
 		defer log.Close()
-		c, err := startCluster(g.m.rack.keeper, g.m.pg, g.m.dataDir(), g.m.socket, g.m.follows(), log)
+		follows, why := g.m.followingAs()
+		if why != nil { // it starts and follows nobody, as one whose setting is wrong
+			fmt.Fprintf(log, "WARNING:  %v\n", why)
+		}
+		c, err := startCluster(g.m.rack.keeper, g.m.pg, g.m.dataDir(), g.m.socket, follows, log)
 		if err != nil {
 			return err
 		}
@@ -146,6 +150,20 @@ func (u *unit) start() error {
 	u.state = "active"
 	u.guest.m.log.add("systemd", "Started %s.service - %s.", u.name, descriptions(u.name))
 	return nil
+}
+
+// reload makes the unit's database read its settings again; other units have
+// none.
+func (u *unit) reload() error {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.state != "active" {
+		return fmt.Errorf("%s.service is not active, cannot reload", u.name)
+	}
+	if u.cluster == nil {
+		return nil
+	}
+	return u.cluster.reload()
 }
 
 // stop ends the unit in order.

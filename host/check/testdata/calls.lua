@@ -26,6 +26,9 @@ return runbook {
     hetzner.create_server { name = "x", volumes = { { size = 1.5 }, {} } } --! argument "volumes[1].size" must be a whole number, not 1.5 --! needs the argument "volumes[2].size"
     hetzner.create_server { name = "x", volumes = { { sise = 1, size = 2 } } } --! has no argument "volumes[1].sise"; did you mean "size"?
     hetzner.create_server { name = "x", start = "yes" } --! argument "start" must be true or false, not "yes"
+    hetzner.create_server { name = "x", start = "true" } --! argument "start" must be true or false, not the text "true"; write true without quotes
+    hetzner.create_server { name = "x", volumes = { { size = "10" } } } --! argument "volumes[1].size" must be a whole number, not the text "10"; write 10 without quotes
+    hetzner.create_server { name = "x", weight = "1.5" } --! must be a number, not the text "1.5"; write 1.5 without quotes
     hetzner.create_server { name = "x", weight = "heavy" } --! argument "weight" must be a number, not "heavy"
     hetzner.create_server { name = "x", since = "yesterday" } --! argument "since" must be a time such as
     hetzner.create_server { name = "x", volumes = "big" } --! argument "volumes" must be a list, not "big"

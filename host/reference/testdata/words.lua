@@ -212,7 +212,7 @@ function retry(options, fn) end
 ---Options of approve.
 ---@class (exact) drhost.approve.options
 ---@field needs? integer How many different people; 1 unless set. More than one need [[approvers]] in drhost.toml.
----@field within? drhost.Duration How long to wait for them, on the run's clock; without it, as long as somebody is at the run.
+---@field within? drhost.Duration How long to wait for them, also in a simulated world that runs faster than life; without it, as long as somebody is at the run.
 
 ---Waits until a person consents. A refusal, or no answer in time, stops the run; no pcall goes past it. Where drhost.toml names [[approvers]], the answers have to be signed: `drhost approve RUN`.
 ---```lua
