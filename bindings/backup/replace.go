@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/webhost-systems/drhost/bindings/backup/physical"
 	"github.com/webhost-systems/drhost/bindings/sshlink"
 	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/secret"
 )
 
@@ -131,7 +133,11 @@ func (c *Client) machine(ctx context.Context, host string) (*physical.Machine, f
 	link := sshlink.Link{Net: c.env.Net, Clock: c.env.Clock, KnownHosts: known, ConnectTimeout: c.set.ConnectTimeout}
 	client, err := link.Login(ctx, to, signer)
 	if err != nil {
-		return nil, nil, logical.Because(ctx, err, "log in to "+to.User+"@"+to.Host).NothingDone()
+		f := logical.Because(ctx, err, "log in to "+to.User+"@"+to.Host).NothingDone()
+		if f.Kind == fault.Unavailable || f.Kind == fault.Timeout {
+			f.Hint = fmt.Sprintf("is the machine up, and does SSH listen on %s? `connect_timeout` in the settings of backup is how long it may take", to.HostPort)
+		}
+		return nil, nil, f
 	}
 	release := context.AfterFunc(ctx, func() { client.Close() })
 	return &physical.Machine{Client: client, Host: to.Host, Root: to.User == "root", Clock: c.env.Clock}, func() { release(); client.Close() }, nil

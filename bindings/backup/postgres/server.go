@@ -103,7 +103,7 @@ func (w Way) connect(ctx context.Context, s Server, what string, config *pgconn.
 	}
 	if err != nil {
 		f := Fault(err, fmt.Sprintf("connect to %s on %s", what, s.Address())).NothingDone()
-		if f.Kind == fault.Timeout && outer.Err() != nil && ctx.Err() == nil {
+		if f.Kind == fault.Timeout && ctx.Err() == nil {
 			f.Message = fmt.Sprintf("no answer within %s", w.ConnectTimeout)
 			f.Hint = "the machine is down, or a firewall drops what is sent there; `connect_timeout` in the settings of backup is how long it may take"
 		}
