@@ -79,7 +79,7 @@ func (h *Host) inventory(ctx context.Context, p *project, env *environment, unre
 			continue
 		}
 		client, err := m.Open(binding.Env{Name: env.name, Simulated: env.simulated, Settings: env.settings[m.Name], Net: env.net,
-			Clock: env.clock, Secret: resolve, Dir: p.config.Dir})
+			Clock: env.clock, Secret: resolve, Dir: p.config.Dir, State: env.state})
 		if err == nil {
 			var list []binding.Resource
 			list, err = m.Inventory(ctx, client)

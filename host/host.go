@@ -178,6 +178,7 @@ type environment struct {
 	targets   map[string]binding.Objective
 	net       binding.Network
 	clock     clock.Clock
+	state     string // where bindings may remember; "" in a simulated world
 }
 
 // targets are the objectives as providers see them.
@@ -244,7 +245,7 @@ func (p *project) environment(name string, c clock.Clock) (*environment, error) 
 	if name == "" {
 		name = p.config.DefaultEnv
 	}
-	return &environment{name: name, simulated: p.config.Simulated(name), settings: settings, net: network.System(), clock: c, targets: p.targets()}, nil
+	return &environment{name: name, simulated: p.config.Simulated(name), settings: settings, net: network.System(), clock: c, targets: p.targets(), state: p.state}, nil
 }
 
 // clients opens the modules that a script requires. A missing credential is
@@ -255,7 +256,7 @@ func (h *Host) clients(env *environment, modules []string, resolve binding.Resol
 	lackedBy := map[string][]string{}
 	for _, name := range modules {
 		client, err := h.Catalog.Module(name).Open(binding.Env{Name: env.name, Simulated: env.simulated,
-			Settings: env.settings[name], Net: env.net, Clock: env.clock, Secret: resolve, Dir: dir, Objectives: env.targets})
+			Settings: env.settings[name], Net: env.net, Clock: env.clock, Secret: resolve, Dir: dir, State: env.state, Objectives: env.targets})
 		if isDenied(err) {
 			closeAll(clients)
 			return nil, Usage(fmt.Errorf("denied: module %s: %w. Nothing was called", name, err))

@@ -250,7 +250,7 @@ func (h *Host) gateOptions(p *project, s *prepared, log journal.Log, started jou
 	}
 	_, nobody := r.Operator.(*Unattended)
 	return gate.Options{Run: started.Run, Log: log, Operator: r.Operator, Clock: s.env.clock, Redactor: s.redactor, Observe: r.Observe,
-		Levers: levers{haltPath(p.state), p.pausePath(started.Run)}, Signatures: p.signatures(started.Run, mode), Attended: !nobody, By: by, Env: s.env.name,
+		Levers: levers{haltPath(p.state), p.pausePath(started.Run)}, Signatures: p.signatures(started.Run, mode), Attended: !nobody, By: by, Env: s.env.name, Hurry: strings.HasPrefix(started.Runbook, ofProgram),
 		Rules: policy.Rules{Mode: mode, Protected: p.protected(), YesDestroys: r.YesDestroy || mode == policy.Drill, BreakGlass: r.BreakGlass}}
 }
 

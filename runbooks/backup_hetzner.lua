@@ -72,7 +72,7 @@ return runbook {
         note("There is no backup of the application's files; they were left as they are")
         return nil
       end
-      return backup.restore_files { id = newest.id, host = "root@" .. target.ipv4, path = input.files, replace = true }
+      return backup.restore { id = newest.id, host = "root@" .. target.ipv4, path = input.files, replace = true }
     end)
     step("Start the application", function()
       ssh.run { host = target.ipv4, command = "systemctl restart webhost" }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,7 @@ import (
 //	[!] json FILE PATH = VALUE       and it is VALUE; PATH.# is a length
 //	[!] json FILE PATH ~ REGEXP      and it matches
 //	json FILE PATH -> VAR            and it is kept in the environment
+//	absent TEXT FOLDER               no file in the folder, of which there are some, holds it
 //
 // No script sees a credential of the machine it runs on.
 func TestScripts(t *testing.T) {
@@ -48,6 +50,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"drhost": scriptDrhost, "exits": scriptExits, "begin": scriptBegin, "end": scriptEnd, "edit": scriptEdit, "json": scriptJSON,
+			"absent": scriptAbsent,
 		},
 	})
 }
@@ -202,4 +205,25 @@ func scriptEdit(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s has %q %d times, not once", args[0], args[1], n)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o644))
+}
+
+func scriptAbsent(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 || args[0] == "" {
+		ts.Fatalf("usage: absent TEXT FOLDER")
+	}
+	files := 0
+	ts.Check(filepath.WalkDir(ts.MkAbs(args[1]), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		files++
+		text, err := os.ReadFile(path)
+		if err == nil && bytes.Contains(text, []byte(args[0])) {
+			err = fmt.Errorf("%s holds %q", path, args[0])
+		}
+		return err
+	}))
+	if files == 0 {
+		ts.Fatalf("there is nothing in %s", args[1])
+	}
 }

@@ -300,7 +300,7 @@ func dead(pid int) bool {
 
 func until(t *testing.T, reached func() bool) {
 	t.Helper()
-	err := clock.Poll(t.Context(), clock.System{}, 5*time.Second, 20*time.Millisecond, func(context.Context) (bool, error) { return reached(), nil })
+	err := clock.Poll(t.Context(), clock.System{}, time.Minute, 20*time.Millisecond, func(context.Context) (bool, error) { return reached(), nil })
 	if err != nil {
 		t.Fatal(err)
 	}

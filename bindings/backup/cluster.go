@@ -42,7 +42,7 @@ func (c *Client) createCluster(ctx context.Context, a createClusterArgs) (Backup
 	op := "copy the cluster " + a.Cluster + " of " + a.Host
 	ctx, cancel := context.WithTimeout(ctx, a.Within)
 	defer cancel()
-	at, err := c.repository(ctx)
+	at, err := c.begun(ctx)
 	if err != nil {
 		return Backup{}, logical.Because(ctx, err, op).NothingDone()
 	}

@@ -197,7 +197,7 @@ func call(t *testing.T, c *Client, name, key string, args map[string]any) (map[s
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(binding.WithKey(t.Context(), key), 30*time.Second)
+	ctx, cancel := context.WithTimeout(binding.WithKey(t.Context(), key), 2*time.Minute)
 	defer cancel()
 	out, err := f.Call(ctx, c, decoded)
 	if err != nil {

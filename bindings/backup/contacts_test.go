@@ -1,7 +1,10 @@
 package backup
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/webhost-systems/drhost/host/fault"
@@ -19,10 +22,17 @@ func TestTheCustomersAreKnownWhenTheDatabaseIsGone(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		rows := got["rows"].([]any)
-		second := rows[1].(map[string]any)
-		if _, null := second["plan"]; len(rows) != 2 || rows[0].(map[string]any)["email"] != "a@example.com" || null || got["id"] != id || len(got["columns"].([]any)) != 2 {
-			t.Fatal(got)
+		// What a run's journal gets holds nobody's data.
+		if text := fmt.Sprint(got); got["count"] != 2.0 || got["id"] != id || len(got["columns"].([]any)) != 2 || len(got["sha256"].(string)) != 64 || strings.Contains(text, "example.com") {
+			t.Fatal(text)
+		}
+		var said string
+		if err := Module().Service("contacts").Run(t.Context(), c, args, c.env.Secret, func(_ bool, text string) { said += text }); err != nil {
+			t.Fatal(err)
+		}
+		var list struct{ Rows []map[string]*string }
+		if err := json.Unmarshal([]byte(said), &list); err != nil || len(list.Rows) != 2 || *list.Rows[0]["email"] != "a@example.com" || list.Rows[1]["plan"] != nil {
+			t.Fatal(said, err)
 		}
 	}
 	b := find(t, c, id)

@@ -92,7 +92,7 @@ func (c *Client) create(ctx context.Context, a createArgs) (Backup, error) {
 	op := "back up " + a.subject() + " of " + a.Host
 	ctx, cancel := context.WithTimeout(ctx, a.Within)
 	defer cancel()
-	at, err := c.repository(ctx)
+	at, err := c.begun(ctx)
 	if err != nil {
 		return Backup{}, logical.Because(ctx, err, op).NothingDone()
 	}

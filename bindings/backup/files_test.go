@@ -51,7 +51,7 @@ func TestFilesOfAMachineComeBackByDelta(t *testing.T) {
 		t.Fatalf("%+v", b.Tree)
 	}
 	back := map[string]any{"id": inc["id"], "host": host, "path": to}
-	got, err := call(t, c, "restore_files", "r", back)
+	got, err := call(t, c, "restore", "r", back)
 	if err != nil || got["written"] != 3.0 {
 		t.Fatal(got, err)
 	}
@@ -66,11 +66,11 @@ func TestFilesOfAMachineComeBackByDelta(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(to, "a"), []byte("spoilt"), 0o640); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := call(t, c, "restore_files", "r2", back); fault.As(err).Kind != fault.Conflict {
+	if _, err := call(t, c, "restore", "r2", back); fault.As(err).Kind != fault.Conflict {
 		t.Fatal(err)
 	}
 	back["replace"] = true
-	if got, err = call(t, c, "restore_files", "r3", back); err != nil || got["written"] != 1.0 || got["bytes"] != 4.0 {
+	if got, err = call(t, c, "restore", "r3", back); err != nil || got["written"] != 1.0 || got["bytes"] != 4.0 {
 		t.Fatal("only what differs is sent:", got, err)
 	}
 	newest, err := call(t, c, "newest", "", map[string]any{"database": "web", "kind": "files"})

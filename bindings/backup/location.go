@@ -88,7 +88,7 @@ type bucket struct{ name, prefix string }
 
 func (b bucket) open(_ context.Context, c *Client) (store.Store, error) {
 	set := s3store.Settings{Endpoint: c.set.S3.Endpoint, Region: c.set.S3.Region, Bucket: b.name, Prefix: b.prefix, PathStyle: c.set.S3.PathStyle, PartSize: c.set.S3.PartSize << 20,
-		AccessKey: c.set.S3.AccessKey, SecretKey: c.set.S3.SecretKey, Transport: c.env.Net.Transport()}
+		AccessKey: c.set.S3.AccessKey, SecretKey: c.set.S3.SecretKey, Transport: c.env.Net.Transport(), Connect: c.set.ConnectTimeout}
 	if n := c.set.S3.PartSize; n != 0 && (n < 5 || n > 1024) {
 		return nil, fault.New(fault.Invalid, "`part_size` in the settings of backup.s3 is %d; 5 to 1024 are possible", n)
 	}

@@ -19,13 +19,11 @@ func Module() *binding.Module {
 		binding.Declare(lookUp),
 		binding.Declare(verify),
 		binding.Declare(restore),
-		binding.Declare(restoreCluster),
-		binding.Declare(restoreFiles),
 		binding.Declare(prune),
 		binding.Declare(retention),
 		binding.Declare(status),
 		binding.Declare(contacts),
-	).WithServices(archive()), (*Client).inventory)
+	).WithServices(archive(), showContacts()), (*Client).inventory)
 }
 
 // inventory is the databases that there are backups of.

@@ -29,7 +29,7 @@ func (r *renewed) now(ctx context.Context) (store.Store, error) {
 	if r.open != nil {
 		return r.open, nil
 	}
-	s, err := r.place.open(ctx, r.client)
+	s, err := r.client.reach(ctx, r.place, true)
 	r.open = s
 	if err != nil {
 		r.open = nil

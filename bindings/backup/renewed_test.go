@@ -8,6 +8,8 @@ import (
 
 	"github.com/webhost-systems/drhost/bindings/backup/store"
 	"github.com/webhost-systems/drhost/bindings/backup/store/localstore"
+	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/clock"
 	"github.com/webhost-systems/drhost/host/fault"
 )
 
@@ -43,7 +45,7 @@ func TestALostConnectionIsOpenedAnew(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := &dropping{Store: local}
-	r := &renewed{client: &Client{}, place: d}
+	r := &renewed{client: &Client{env: binding.Env{Clock: clock.System{}}}, place: d}
 	if err := r.Put(t.Context(), "a", strings.NewReader("x")); err != nil || d.opened != 1 {
 		t.Fatal(err, d.opened)
 	}

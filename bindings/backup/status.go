@@ -2,6 +2,7 @@ package backup
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
@@ -69,6 +70,9 @@ func (c *Client) status(ctx context.Context, a statusArgs) ([]Exposure, error) {
 	if err != nil {
 		return nil, logical.Because(ctx, err, "tell the exposure")
 	}
+	if err := followed(ctx, at, all, logs); err != nil {
+		return nil, logical.Because(ctx, err, "tell the exposure")
+	}
 	e := exposed{now: c.env.Clock.Now(), set: c.set.Databases, targets: c.env.Objectives, all: all, logs: logs}
 	var out []Exposure
 	for _, subject := range e.subjects(incomplete) {
@@ -81,6 +85,28 @@ func (c *Client) status(ctx context.Context, a statusArgs) ([]Exposure, error) {
 			WithHint("%s", near(a.Database, e.subjects(incomplete)))
 	}
 	return out, nil
+}
+
+// followed holds each log against what is there of it, from the newest good copy
+// of its cluster on. No key is needed.
+func followed(ctx context.Context, at *catalogue.Catalogue, all []catalogue.Backup, logs []physical.Exposure) error {
+	for n := range logs {
+		newest := slices.IndexFunc(all, func(b catalogue.Backup) bool { return b.Base != nil && b.Base.System == logs[n].System && !b.Damaged() })
+		if newest < 0 {
+			continue
+		}
+		b := physical.Cataloged(all[newest])
+		chain, err := physical.Follow(ctx, physical.Log{Store: at.Store}, b, 0)
+		switch {
+		case err == nil:
+			logs[n].Holds(chain)
+		case fault.KindOf(err) == fault.Failed && ctx.Err() == nil:
+			logs[n].Unreadable(b, err) // a state worth telling, not a reason to tell nothing
+		default:
+			return err
+		}
+	}
+	return nil
 }
 
 func near(name string, known []string) string {

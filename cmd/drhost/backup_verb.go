@@ -18,8 +18,7 @@ type verb struct {
 	options runOptions
 	given   map[string]*string // inputs by name
 	show    func(io.Writer, any) error
-	looks   bool   // it only reads: its run leaves nothing behind
-	output  string // file that takes what is shown; "": the terminal
+	looks   bool // it only reads: its run leaves nothing behind
 }
 
 func newVerb(a *app, cmd *cobra.Command, show func(io.Writer, any) error) *verb {
@@ -84,13 +83,7 @@ func (v *verb) run(cmd *cobra.Command, runbook string) (any, error) {
 	if result.End.Exit != 0 {
 		return nil, v.app.ended(result, nil)
 	}
-	show := func() error {
-		return v.app.print(result.Value, func(w io.Writer) error { return v.show(w, result.Value) })
-	}
-	if v.output != "" {
-		return result.Value, v.app.into(v.output, show)
-	}
-	return result.Value, show()
+	return result.Value, v.app.print(result.Value, func(w io.Writer) error { return v.show(w, result.Value) })
 }
 
 // only makes a flag complete a few words.

@@ -21,6 +21,10 @@ type Env struct {
 	Clock     clock.Clock
 	Secret    Resolver // resolves a credential reference such as "env:NAME"
 	Dir       string   // relative paths in settings and arguments start here
+	// State is a folder of this installation's own, in which a binding may
+	// remember what outlives a run, in a folder of its name; "" in a simulated
+	// world, of which nothing is remembered.
+	State string
 	// Objectives are the components' targets by name, [objectives.NAME].
 	Objectives map[string]Objective
 }

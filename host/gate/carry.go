@@ -16,6 +16,7 @@ import (
 const (
 	readTries     = 6
 	mutationTries = 8
+	hurriedTries  = 3
 	firstBackoff  = 500 * time.Millisecond
 	longBackoff   = 30 * time.Second
 )
@@ -53,8 +54,9 @@ func (g *Gate) carry(ctx, script context.Context, op Op, lost bool, out *journal
 			}
 		}
 		f := fault.As(err2(err))
+		last := try >= g.tries(op, f)
 		if op.Effect == binding.Reads {
-			if !f.Transient || try >= readTries {
+			if !f.Transient || last {
 				return err
 			}
 		} else if lost || f.Sent == fault.Unclear {
@@ -73,10 +75,10 @@ func (g *Gate) carry(ctx, script context.Context, op Op, lost bool, out *journal
 				try-- // nothing was sent by this life yet
 				continue
 			}
-			if try >= mutationTries {
+			if last {
 				return f.NothingDone()
 			}
-		} else if !f.Transient || try >= mutationTries {
+		} else if !f.Transient || last {
 			return err
 		}
 		wait := backoff(try, f.RetryAfter)
@@ -85,6 +87,19 @@ func (g *Gate) carry(ctx, script context.Context, op Op, lost bool, out *journal
 			return givenUp(script, op, f)
 		}
 	}
+}
+
+// tries is how often a call is made in all that keeps failing so.
+func (g *Gate) tries(op Op, f *fault.Fault) int {
+	switch {
+	case g.o.Hurry && f.Kind == fault.Timeout:
+		return 1
+	case g.o.Hurry:
+		return hurriedTries
+	case op.Effect == binding.Reads:
+		return readTries
+	}
+	return mutationTries
 }
 
 // givenUp is what becomes of a call that was to be repeated when the script's

@@ -42,6 +42,10 @@ type Options struct {
 	// Attended tells that a person is at the run, so that it may wait for
 	// others without an end being set.
 	Attended bool
+	// Hurry tells that somebody waits for this one call, as for a program: what
+	// passes is tried a few times and not for a minute, and what gave no answer
+	// within its time is not asked again.
+	Hurry bool
 	// By is who runs it, for what the gate itself records.
 	By string
 	// Env is the environment's name, for messages; may be empty.

@@ -19,7 +19,7 @@ return drill {
     local files = backup.newest { database = "hobby-1-files", kind = "files" }
     expect("the files are in the repository", files.bytes > 0)
     local contacts = backup.contacts { database = "webhost_prod" }
-    expect("it is known whom the loss of the database would concern", #contacts.rows >= 3 and contacts.rows[1].email ~= "")
+    expect("it is known whom the loss of the database would concern", contacts.count >= 3)
     for _, one in ipairs(backup.status {}) do
       expect("nothing of " .. one.database .. " is damaged", one.damaged == 0)
     end

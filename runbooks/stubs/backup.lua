@@ -67,64 +67,42 @@
 ---@field within? drhost.Duration How long it may take. Default: 1h.
 
 ---@class (exact) backup.Restored
----@field database string Its name.
+---@field kind string What it is: "logical" (a database or a table), "physical" (a cluster) or "files".
 ---@field data_until drhost.Moment Up to when its data reaches: what came later is lost.
----@field table? string Name under which the one table came back that was asked for.
----@field rows integer Rows in all tables, as many as the backup had.
----@field tables table<string, integer> Rows by table.
----@field kept? string Name under which the replaced database still exists.
----@field roles string[] Roles that were made because they were missing; they have no password yet.
----@field warnings string[] What is not as it was: owners, sort order.
 ---@field elapsed drhost.Duration How long it took.
+---@field kept? string Name of the replaced database, or folder of the replaced cluster: it still exists.
+---@field database? string Of a dump: the database's name.
+---@field table? string Name under which the one table came back that was asked for.
+---@field rows integer Of a dump: rows in all tables, as many as the backup had.
+---@field tables table<string, integer> Of a dump: rows by table.
+---@field roles string[] Of a dump: roles that were made because they were missing; they have no password yet.
+---@field warnings string[] What is not as it was: owners, sort order.
+---@field folder? string Of a cluster: its data folder. Of files: where they are.
+---@field position? string Of a cluster: where in the write-ahead log the recovery ended.
+---@field last_commit? drhost.Moment Of a cluster: when the last transaction that is in committed; absent when none did behind the base backup.
+---@field databases string[] Of a cluster: the databases in it.
+---@field entries integer Of files: files, folders and links that were asked for.
+---@field written integer Of files: those that differed and were written.
+---@field bytes integer Of files: size of what was written.
+---@field deleted integer Of files: what was removed because the backup does not have it.
+---@field torn string[] Files that changed while they were backed up: what came back may be of no one moment.
 
 ---Arguments of backup.restore.
 ---@class (exact) backup.restore.args
 ---@field id string Backup to restore, from backup.newest or backup.list.
----@field host string Server to restore on, with :port when it is not the configured one.
----@field database? string Name it gets; that of the backup when not given.
----@field table? string Only this table, "customers" or "audit.log": it comes back under another name, beside the present one.
----@field jobs? integer How many tables and indexes are built at once. Default: 2.
----@field replace? boolean Whether a database that holds tables may be replaced. It is kept under another name. Default: false.
----@field within? drhost.Duration How long it may take. Default: 4h.
-
----@class (exact) backup.RestoredCluster
----@field data_until drhost.Moment Up to when its data reaches: what came later is lost.
----@field last_commit? drhost.Moment When the last transaction that is in committed; absent when none did behind the base backup.
----@field position string Where in the write-ahead log the recovery ended.
----@field databases string[] The databases in it.
----@field folder string Its data folder.
----@field kept? string Folder of the cluster that was there before.
----@field elapsed drhost.Duration How long it took.
-
----Arguments of backup.restore_cluster.
----@class (exact) backup.restore_cluster.args
----@field id string Copy of a cluster to restore, from backup.newest or backup.list.
----@field host? string Machine that is reached by SSH, with PostgreSQL as Debian packages it. Its cluster is stopped, moved aside and kept.
----@field folder? string Instead of a machine: an empty folder of this one. No server is started.
----@field cluster? string Name of the cluster there, when there are several of one version: "main".
----@field time? drhost.Moment Restore what had committed by then, and nothing later; everything there is when not given.
----@field before_xid? integer Restore everything up to just before this transaction committed.
----@field point? string Restore everything up to this named restore point.
----@field within? drhost.Duration How long it may take. Default: 4h.
-
----@class (exact) backup.RestoredFiles
----@field path string Where it is.
----@field data_until drhost.Moment Of when it is.
----@field entries integer Files, folders and links that were asked for.
----@field written integer Files that differed and were written.
----@field bytes integer Their size.
----@field deleted integer What was removed because the backup does not have it.
----@field torn string[] Files that changed while they were backed up: what came back may be of no one moment.
----@field elapsed drhost.Duration How long it took.
-
----Arguments of backup.restore_files.
----@class (exact) backup.restore_files.args
----@field id string Backup of files to restore, from backup.newest { kind = "files" } or backup.list.
----@field host? string Machine that is reached by SSH, as user@host; this one when not given.
----@field path string Folder that the tree is restored to; it is made when it is missing.
----@field only? string Only this folder or file of the tree: "static/uploads".
----@field replace? boolean Whether files that are there may be replaced. Default: false.
----@field delete? boolean Whether what the backup does not have is removed. Default: false.
+---@field host? string Of a dump: the server to restore on, with :port when it is not the configured one. Of a cluster: the machine that is reached by SSH, with PostgreSQL as Debian packages it. Of files: the machine that is reached by SSH, as user@host; this one when not given.
+---@field database? string Of a dump: name it gets; that of the backup when not given.
+---@field table? string Of a dump: only this table, "customers" or "audit.log": it comes back under another name, beside the present one.
+---@field jobs? integer Of a dump: how many tables and indexes are built at once. Default: 2.
+---@field path? string Of files: folder that the tree is restored to; it is made when it is missing.
+---@field only? string Of files: only this folder or file of the tree: "static/uploads".
+---@field delete? boolean Of files: whether what the backup does not have is removed. Default: false.
+---@field folder? string Of a cluster: instead of a machine, an empty folder of this one. No server is started.
+---@field cluster? string Of a cluster: its name on the machine, when there are several of one version: "main".
+---@field time? drhost.Moment Of a cluster: restore what had committed by then, and nothing later; everything there is when not given.
+---@field before_xid? integer Of a cluster: restore everything up to just before this transaction committed.
+---@field point? string Of a cluster: restore everything up to this named restore point.
+---@field replace? boolean Whether a database that holds tables, or files that are there, may be replaced. The database is kept under another name. The cluster of a machine is moved aside and kept in any case. Default: false.
 ---@field within? drhost.Duration How long it may take. Default: 4h.
 
 ---@class (exact) backup.Pruned
@@ -184,7 +162,8 @@
 ---@field id string The backup whose list it is.
 ---@field data_until drhost.Moment Of when it is.
 ---@field columns string[] Its columns, in their order.
----@field rows table<string, string>[] One table for each customer: text by column. What is null is not there.
+---@field count integer How many customers it lists.
+---@field sha256 string Checksum of the list, unpacked: two calls that agree in it found the same list.
 
 ---Arguments of backup.contacts.
 ---@class (exact) backup.contacts.args
@@ -255,7 +234,9 @@ function backup.find(args) end
 ---@return backup.Verification
 function backup.verify(args) end
 
----Restore a database. The backup and the key to it are checked first; it is restored beside, its rows and content are compared with the manifest, and only then it takes its name. A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you. With `table`, one table comes back as TABLE_restored_KEY, without its indexes and constraints; nothing else is touched.
+---Bring a backup back, by what it is a backup of. A dump: the backup and the key to it are checked first; it is restored beside, its rows and content are compared with the manifest, and only then it takes its name. A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you. With `table`, one table comes back as TABLE_restored_KEY, without its indexes and constraints; nothing else is touched.
+---A cluster, with the archived log behind it: on a machine, beside the cluster that is there, which is then stopped, moved aside and kept. The log is read to its end before anything is touched; a hole or a damaged segment is refused. PostgreSQL is told the exact place to recover to and does not start when it cannot get there. If the restored cluster does not come up, the old one is back in its place, stopped.
+---Files, or one folder of them: only those whose size or time differs are written, each under another name until it is whole and its checksum is right. A folder that holds anything else is refused unless replace = true, and the refusal says what would be lost. Repeating it completes what an interrupted one began.
 ---
 ---Changes something. Raises not_found, denied, invalid, conflict, failed, unavailable, timeout, exhausted.
 ---```lua
@@ -264,26 +245,6 @@ function backup.verify(args) end
 ---@param args backup.restore.args
 ---@return backup.Restored
 function backup.restore(args) end
-
----Restore the copy of a cluster, and the archived log behind it, on a machine: beside the cluster that is there, which is then stopped, moved aside and kept. The log is read to its end before anything is touched; a hole or a damaged segment is refused. PostgreSQL is told the exact place to recover to and does not start when it cannot get there. If the restored cluster does not come up, the old one is back in its place, stopped.
----
----Changes something. Raises not_found, denied, invalid, conflict, failed, unavailable, timeout, exhausted.
----```lua
----backup.restore_cluster { id = "20260228T030000Z-0a1b2c3d", host = "203.0.113.11", time = "2026-02-28T11:59:00Z" }
----```
----@param args backup.restore_cluster.args
----@return backup.RestoredCluster
-function backup.restore_cluster(args) end
-
----Restore a backup of files, or one folder of it, here or on a machine by SSH. Only files whose size or time differs are written, each under another name until it is whole and its checksum is right. A folder that holds anything else is refused unless replace = true, and the refusal says what would be lost. Repeating it completes what an interrupted one began.
----
----Changes something. Raises not_found, denied, invalid, conflict, failed, unavailable, timeout, exhausted.
----```lua
----backup.restore_files { id = "20260228T031500Z-0a1b2c3d", host = "root@203.0.113.11", path = "/var/www/webhost", replace = true }
----```
----@param args backup.restore_files.args
----@return backup.RestoredFiles
-function backup.restore_files(args) end
 
 ---Delete the backups that no rule of the settings keeps (30 days, and `keep`), and the rest of attempts that were cut off. Never the last good one of a database, nor the last that was verified, nor one that is being read, nor what another one needs.
 ---
@@ -315,7 +276,7 @@ function backup.retention(args) end
 ---@return backup.Exposure[]
 function backup.status(args) end
 
----The list of customers that was stored beside a dump, on the dump's own snapshot: it is needed exactly when their database is gone, and needs none. The settings say which query makes it. What it returns stands in the run's journal.
+---Read the list of customers that was stored beside a dump, on the dump's own snapshot: it is needed exactly when their database is gone, and needs none. The settings say which query makes it. It is personal data, so that a runbook, whose calls are journaled, learns how many there are and that the list can be read; `drhost backup contacts` prints it.
 ---
 ---Reads only. Raises not_found, denied, invalid, failed, unavailable.
 ---```lua

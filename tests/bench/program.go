@@ -54,7 +54,7 @@ return runbook {
   },
   run = function(input)
     step("Restore it", function()
-      return backup.restore_cluster { id = input.id, folder = input.folder, before_xid = tonumber(input.before) }
+      return backup.restore { id = input.id, folder = input.folder, before_xid = tonumber(input.before) }
     end)
     return finish("done")
   end,

@@ -17,9 +17,12 @@ import (
 // was stored: missing, cut off or changed.
 var ErrDamaged = errors.New("the artifact is damaged")
 
+// Another is what to do about a backup that is no good.
+const Another = "take another backup, drhost backup list shows them, and find out what became of this one: it was read back whole when it was made"
+
 // Damaged makes such a fault.
 func Damaged(format string, args ...any) error {
-	f := fault.New(fault.Failed, format, args...).NothingDone()
+	f := fault.New(fault.Failed, format, args...).NothingDone().WithHint(Another)
 	f.Cause = ErrDamaged
 	return f
 }
@@ -29,7 +32,7 @@ func Damaged(format string, args ...any) error {
 func Check(ctx context.Context, from store.Store, folder string, r Record) error {
 	in, err := from.Open(ctx, folder+"/"+r.Name, 0)
 	if errors.Is(err, store.ErrNotFound) {
-		return Damaged("%s is missing", r.Name)
+		return Damaged("%s is missing", r.where(from, folder))
 	}
 	if err != nil {
 		return err
@@ -39,15 +42,20 @@ func Check(ctx context.Context, from store.Store, folder string, r Record) error
 	if _, err := io.Copy(got, store.NewSource(ctx, in)); err != nil {
 		return err
 	}
-	return r.compare(got, r.Bytes, r.SHA256)
+	return compare(r.where(from, folder), got, r.Bytes, r.SHA256)
 }
 
-func (r Record) compare(got *sum, bytes int64, sha256 string) error {
+// where names an artifact for people.
+func (r Record) where(from store.Store, folder string) string {
+	return folder + "/" + r.Name + " in " + from.Place()
+}
+
+func compare(name string, got *sum, bytes int64, sha256 string) error {
 	if got.bytes != bytes {
-		return Damaged("%s has %d bytes instead of %d", r.Name, got.bytes, bytes)
+		return Damaged("%s has %d bytes instead of %d", name, got.bytes, bytes)
 	}
 	if got.text() != sha256 {
-		return Damaged("%s does not match its checksum: its bytes have changed since", r.Name)
+		return Damaged("%s does not match its checksum: its bytes have changed since", name)
 	}
 	return nil
 }
@@ -67,12 +75,12 @@ func Open(ctx context.Context, from store.Store, folder string, r Record, keys K
 	}
 	in, err := from.Open(ctx, folder+"/"+r.Name, 0)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, Damaged("%s is missing", r.Name)
+		return nil, Damaged("%s is missing", r.where(from, folder))
 	}
 	if err != nil {
 		return nil, err
 	}
-	o := &opened{record: r, stored: newSum(io.Discard), plain: newSum(io.Discard), source: store.NewSource(ctx, in), in: in}
+	o := &opened{record: r, name: r.where(from, folder), stored: newSum(io.Discard), plain: newSum(io.Discard), source: store.NewSource(ctx, in), in: in}
 	if r.PlainSHA256 == "" {
 		o.plain.hash = nil
 	}
@@ -98,6 +106,7 @@ func Fits(ctx context.Context, from store.Store, folder string, r Record, keys K
 // opened is an artifact that is being read.
 type opened struct {
 	record        Record
+	name          string // for people
 	in            io.Closer
 	source        *store.Source
 	stored, plain *sum
@@ -118,7 +127,7 @@ func (o *opened) unpack(keys Keys) error {
 			return fault.New(fault.Denied, "the key does not open %s: it was encrypted for somebody else", o.record.Name).
 				WithHint("`identity` in the settings of backup has to refer to a key of one of the recipients in the manifest")
 		case err != nil:
-			return Damaged("%s cannot be decrypted: %s", o.record.Name, strings.TrimPrefix(err.Error(), "failed to read header: "))
+			return Damaged("%s cannot be decrypted: %s", o.name, strings.TrimPrefix(err.Error(), "failed to read header: "))
 		}
 	}
 	if o.record.Compression != "" {
@@ -147,7 +156,7 @@ func (o *opened) Read(p []byte) (int, error) {
 	case o.source.Err != nil:
 		return n, o.source.Err
 	}
-	return n, Damaged("%s cannot be read on after %d bytes: %v", o.record.Name, o.plain.bytes, err)
+	return n, Damaged("%s cannot be read on after %d bytes: %v", o.name, o.plain.bytes, err)
 }
 
 // finish compares the sums once the last plain byte was read.
@@ -158,10 +167,10 @@ func (o *opened) finish() error {
 	if o.record.Unsummed {
 		return nil
 	}
-	if err := o.record.compare(o.stored, o.record.Bytes, o.record.SHA256); err != nil || o.record.PlainSHA256 == "" {
+	if err := compare(o.name, o.stored, o.record.Bytes, o.record.SHA256); err != nil || o.record.PlainSHA256 == "" {
 		return err
 	}
-	return o.record.compare(o.plain, o.record.PlainBytes, o.record.PlainSHA256)
+	return compare(o.name, o.plain, o.record.PlainBytes, o.record.PlainSHA256)
 }
 
 func (o *opened) Close() error {

@@ -146,11 +146,11 @@ func (c *Catalogue) load(ctx context.Context, folder string) (Backup, error) {
 	switch {
 	case err == nil && b.Format > Format:
 		b.Manifest = Manifest{ID: id, Subject: subject, Database: subject}
-		b.Checks.Reason = "its manifest was written by a newer drhost"
+		b.Checks.Reason = "its manifest was written by a newer drhost; use that version"
 		return b, nil
 	case err != nil || b.ID != id || b.Subject != subject || b.Format < 1 || len(b.Files) == 0:
 		b.Manifest = Manifest{ID: id, Subject: subject, Database: subject}
-		b.Checks.Reason = "its manifest cannot be read"
+		b.Checks.Reason = "its manifest " + folder + "/" + ManifestName + " in " + c.Store.Place() + " cannot be read"
 		return b, nil
 	}
 	text, err = c.read(ctx, folder+"/"+ChecksName)

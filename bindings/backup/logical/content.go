@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/webhost-systems/drhost/bindings/backup/artifact"
 	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
 	"github.com/webhost-systems/drhost/host/fault"
 )
@@ -122,7 +123,7 @@ func compare(m catalogue.Manifest, major int, rows map[string]int64, hashes map[
 		return nil
 	}
 	f := fault.New(fault.Failed, "what came back is not what was backed up: %s", strings.Join(wrong[:min(len(wrong), 5)], "; ")).
-		WithHint("try another backup: backup.newest { before = ... }")
+		WithHint(artifact.Another)
 	f.Cause = errOther
 	return f
 }

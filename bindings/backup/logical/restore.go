@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/webhost-systems/drhost/bindings/backup/artifact"
 	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
 	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 	"github.com/webhost-systems/drhost/host/binding"
@@ -133,7 +134,7 @@ func (e *Engine) aim(ctx context.Context, r Restore) (*work, error) {
 		return nil, err
 	}
 	if b.Damaged() && len(b.Files) == 0 {
-		return nil, fault.New(fault.Failed, "%s", b.Checks.Reason)
+		return nil, fault.New(fault.Failed, "the backup %s cannot be used: %s", b.ID, b.Checks.Reason).WithHint(artifact.Another)
 	}
 	if b.Kind != catalogue.Logical {
 		return nil, fault.New(fault.Invalid, "%s is a %s backup, not a dump of one database", b.ID, b.Kind)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/webhost-systems/drhost/bindings/backup/artifact"
 	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
 	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 	"github.com/webhost-systems/drhost/host/binding"
@@ -219,7 +220,7 @@ func (o *one) carry(ctx context.Context, source, target *pgx.Conn) error {
 		return fault.As(postgres.Fault(err, "copy "+o.key)).NothingDone()
 	}
 	if want := o.backup.Rows[o.key]; tag.RowsAffected() != want {
-		return fault.New(fault.Failed, "%d rows of %s were copied instead of %d", tag.RowsAffected(), o.key, want).NothingDone()
+		return fault.New(fault.Failed, "%d rows of %s came out of the backup %s instead of %d", tag.RowsAffected(), o.key, o.backup.ID, want).NothingDone().WithHint(artifact.Another)
 	}
 	return tx.Commit(ctx)
 }

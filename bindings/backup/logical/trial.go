@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/webhost-systems/drhost/bindings/backup/artifact"
 	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
 	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 	"github.com/webhost-systems/drhost/host/binding"
@@ -97,7 +98,7 @@ func (w *work) valid(ctx context.Context) error {
 		}
 		text := strings.Replace(what, "%s", strings.Join(names, ", "), 1)
 		if strings.Contains(what, "index") {
-			return fault.New(fault.Failed, "of what came back %s", text)
+			return fault.New(fault.Failed, "of what came back %s", text).WithHint(artifact.Another)
 		}
 		w.warnings = append(w.warnings, text)
 	}

@@ -91,7 +91,7 @@ func (e *Engine) condemn(ctx context.Context, b catalogue.Backup, reason string)
 // sums compares every artifact with its checksum.
 func (e *Engine) sums(ctx context.Context, b catalogue.Backup) error {
 	if len(b.Files) == 0 {
-		return fault.New(fault.Failed, "%s", b.Checks.Reason).NothingDone()
+		return fault.New(fault.Failed, "the backup %s cannot be used: %s", b.ID, b.Checks.Reason).NothingDone().WithHint(artifact.Another)
 	}
 	pace := artifact.NewPace(e.Clock, "comparing checksums of "+b.ID, b.Bytes())
 	for _, f := range b.Files {
@@ -128,7 +128,7 @@ func (e *Engine) sound(ctx context.Context, b catalogue.Backup) error {
 func (e *Engine) open(ctx context.Context, b catalogue.Backup, plain string) (io.ReadCloser, error) {
 	f, ok := b.File(plain)
 	if !ok {
-		return nil, fault.New(fault.Failed, "the backup %s holds no %s", b.ID, plain)
+		return nil, fault.New(fault.Failed, "the manifest of the backup %s names no %s", b.ID, plain).WithHint(artifact.Another)
 	}
 	keys, err := e.keys(b)
 	if err != nil {

@@ -18,33 +18,42 @@ import (
 // own choosing, the server is restarted and killed, and a writer never stops.
 func TestNothingIsLostWhateverIsKilled(t *testing.T) {
 	t.Parallel()
+	for kind, place := range places(t) {
+		t.Run(kind, func(t *testing.T) { nothingIsLost(t, place) })
+	}
+}
+
+func nothingIsLost(t *testing.T, place Place) {
 	c := newCluster(t, "-c fsync=on", "-c synchronous_commit=on")
-	repo, spool := repository(t), folder(t)
+	repo, spool := place.opened(t), folder(t)
 	c.sql(writtenTable)
-	running := c.process(repo, spool, "zero")
+	running := c.process(place, spool, "zero")
 	base, files := c.base(repo, artifact.Seal{})
 	w := c.write(20_000)
-	for n := range 8 {
+	for n := range 6 {
 		w.more(t, 5+rand.IntN(60))
 		running.Process.Kill()
 		running.Wait()
 		switch n {
-		case 2:
+		case 1:
 			if err := c.tool("pg_ctl", "-D", c.dir, "-w", "-m", "fast", "stop"); err != nil {
 				t.Fatal(err)
 			}
 			c.start()
-		case 5:
+		case 3:
 			c.kill()
 			c.start()
 		}
-		running = c.process(repo, spool, "life "+string(rune('1'+n)))
+		running = c.process(place, spool, "life "+itoa(n+1))
 	}
 	w.more(t, 50)
 	w.stop()
-	c.caught(repo)
+	head := c.caught(repo)
 	c.kill()
 	running.Process.Kill()
+	if len(head.Gaps) > 0 {
+		t.Fatalf("it says that something is lost: %+v", head.Gaps)
+	}
 	got, err := c.restored(repo, base, files, Target{}, writtenText)
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ func (b Backup) file(plain string) (artifact.Record, error) {
 			return f, nil
 		}
 	}
-	return artifact.Record{}, fault.New(fault.Failed, "the manifest of %s names no %s", b.ID, plain).NothingDone()
+	return artifact.Record{}, fault.New(fault.Failed, "the manifest of %s names no %s", b.ID, plain).NothingDone().WithHint(artifact.Another)
 }
 
 // link is one segment of a chain: whole, or in pieces and then the last.
@@ -59,6 +59,19 @@ type Chain struct {
 // newest that comes from the backup. Without an archive the chain is the
 // backup's own log.
 func Follow(ctx context.Context, log Log, b Backup, timeline uint32) (*Chain, error) {
+	// The archiver may be at work, and a listing is of no one moment: a hole is
+	// what is missing twice at the same place.
+	var before *Chain
+	for {
+		c, err := follow(ctx, log, b, timeline)
+		if err != nil || c.Next == 0 || before != nil && before.End == c.End {
+			return c, err
+		}
+		before = c
+	}
+}
+
+func follow(ctx context.Context, log Log, b Backup, timeline uint32) (*Chain, error) {
 	log.System = b.Base.System
 	c := &Chain{Backup: b, log: log, Line: Line{Timeline: b.Base.Timeline}, End: b.Base.Stop, Until: b.Base.Until, history: map[uint32]string{}}
 	have, err := log.contents(ctx)
@@ -66,20 +79,27 @@ func Follow(ctx context.Context, log Log, b Backup, timeline uint32) (*Chain, er
 		return nil, err
 	}
 	if have.size != 0 && have.size != b.Base.SegmentSize {
-		return nil, fault.New(fault.Failed, "the archive has segments of %d bytes, the base backup such of %d", have.size, b.Base.SegmentSize)
+		return nil, fault.New(fault.Failed, "the archive has segments of %d bytes, the base backup such of %d", have.size, b.Base.SegmentSize).
+			WithHint("the cluster was made anew since: take a backup that was made after that, or archive it into a repository of its own")
 	}
 	if err := c.choose(ctx, have, timeline); err != nil {
 		return nil, err
 	}
-	c.walk(have)
-	if h := have.head; h != nil && c.Next == 0 && h.Timeline == c.Line.Timeline && h.Position > max(c.End, b.Base.Stop) {
+	if err := c.walk(ctx, have); err != nil {
+		return nil, err
+	}
+	h := have.head
+	if h != nil && h.Timeline != c.Line.Timeline {
+		h = nil // it speaks of another way
+	}
+	if h != nil && c.Next == 0 && h.Position > max(c.End, b.Base.Stop) {
 		c.Next = h.Position // it was archived, and is gone
 	}
 	if c.End < b.Base.Stop || len(c.links) == 0 {
 		c.links, c.End = nil, b.Base.Stop // the backup holds more than the archive
 		return c, nil
 	}
-	if h := have.head; h != nil && c.Next == 0 && h.Timeline == c.Line.Timeline && c.End >= h.Position && h.Until.After(c.Until) {
+	if h != nil && c.Next == 0 && c.End >= h.Position && h.Until.After(c.Until) {
 		c.Until = h.Until
 	}
 	return c, nil
@@ -132,13 +152,17 @@ func (c *Chain) choose(ctx context.Context, have *contents, timeline uint32) err
 
 // walk goes on from the segment in which the backup ends, for as long as there
 // is one after the other.
-func (c *Chain) walk(have *contents) {
+func (c *Chain) walk(ctx context.Context, have *contents) error {
 	size := c.Base.SegmentSize
 	for n := uint64(c.Base.Stop) / uint64(size); ; n++ {
 		seg := Segment{c.Line.owner(n, size), n}
 		l := link{Segment: seg, name: seg.Name(size)}
-		var ok bool
-		if l.whole, ok = have.segments[l.name]; ok {
+		var whole bool
+		var err error
+		if l.whole, whole, err = c.log.segment(ctx, have, l.name); err != nil {
+			return err
+		}
+		if whole {
 			l.bytes = size
 		} else {
 			l.pieces, l.bytes = cover(have.pieces[l.name])
@@ -165,6 +189,7 @@ func (c *Chain) walk(have *contents) {
 			c.Next = s.Start(size)
 		}
 	}
+	return nil
 }
 
 // cover picks the pieces that make up a segment from its beginning on, and how

@@ -47,7 +47,10 @@ var template string // a cluster that was never started; made once by TestMain
 
 func TestMain(m *testing.M) {
 	if text := os.Getenv(childVariable); text != "" {
-		os.Exit(child(text))
+		os.Exit(archiverChild(text))
+	}
+	if text := os.Getenv(prunerVariable); text != "" {
+		os.Exit(prunerChild(text))
 	}
 	os.Exit(withTemplate(m))
 }
@@ -276,7 +279,7 @@ func repository(t *testing.T) *localstore.Store {
 }
 
 // base takes a base backup.
-func (c *cluster) base(to *localstore.Store, seal artifact.Seal) (Base, []artifact.Record) {
+func (c *cluster) base(to store.Store, seal artifact.Seal) (Base, []artifact.Record) {
 	c.t.Helper()
 	base, files, err := Take(c.t.Context(), c.source(), to, "c/b", "test", seal)
 	if err != nil {
@@ -292,7 +295,7 @@ type archiving struct {
 	cancel context.CancelFunc
 }
 
-func (c *cluster) archive(to *localstore.Store, spool string, change ...func(*Archiver)) *archiving {
+func (c *cluster) archive(to store.Store, spool string, change ...func(*Archiver)) *archiving {
 	c.t.Helper()
 	a := &Archiver{Source: c.source(), Log: Log{Store: to}, Slot: "drhost", Spool: spool, Every: 100 * time.Millisecond, Owner: c.t.Name(),
 		Limit: 1 << 30, Patience: time.Second, Report: func(alarm bool, text string) { c.t.Logf("archiver: %s", text) }}
@@ -313,7 +316,7 @@ func (r *archiving) stop() {
 }
 
 // caught waits until everything that the server has is in the repository.
-func (c *cluster) caught(to *localstore.Store) Head {
+func (c *cluster) caught(to store.Store) Head {
 	c.t.Helper()
 	want := c.flushed()
 	system := c.query("select system_identifier from pg_control_system()")

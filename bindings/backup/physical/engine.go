@@ -109,10 +109,8 @@ func (e *Engine) Chain(ctx context.Context, b catalogue.Backup, timeline uint32)
 		return nil, fault.New(fault.Invalid, "%s is no copy of a cluster but a backup of kind %s", b.ID, b.Kind).WithHint("backup.restore restores it")
 	}
 	if b.Damaged() {
-		return nil, fault.New(fault.Failed, "%s is damaged: %s", b.ID, b.Checks.Reason).NothingDone().WithHint("use another one")
+		return nil, fault.New(fault.Failed, "%s is damaged: %s", b.ID, b.Checks.Reason).NothingDone().WithHint(artifact.Another)
 	}
-	base := Base{System: b.Base.System, Timeline: b.Base.Timeline, Start: b.Base.Start, Stop: b.Base.Stop, SegmentSize: b.Base.SegmentSize, Databases: b.Base.Databases,
-		Version: b.Server.Version, Major: b.Server.Major, PlainBytes: b.Base.PlainBytes, Until: b.Until, Exact: b.Base.Exact}
 	keys := artifact.Keys{}
 	if len(b.Recipients) > 0 || len(e.Recipients) > 0 {
 		var err error
@@ -120,7 +118,13 @@ func (e *Engine) Chain(ctx context.Context, b catalogue.Backup, timeline uint32)
 			return nil, err
 		}
 	}
-	return Follow(ctx, Log{Store: e.Catalogue.Store, Keys: keys}, Backup{ID: b.ID, Folder: b.Folder, Base: base, Files: b.Files}, timeline)
+	return Follow(ctx, Log{Store: e.Catalogue.Store, Keys: keys}, Cataloged(b), timeline)
+}
+
+// Cataloged is a copy of a cluster as the catalogue has it; its Base is set.
+func Cataloged(b catalogue.Backup) Backup {
+	return Backup{ID: b.ID, Folder: b.Folder, Files: b.Files, Base: Base{System: b.Base.System, Timeline: b.Base.Timeline, Start: b.Base.Start, Stop: b.Base.Stop,
+		SegmentSize: b.Base.SegmentSize, Databases: b.Base.Databases, Version: b.Server.Version, Major: b.Server.Major, PlainBytes: b.Base.PlainBytes, Until: b.Until, Exact: b.Base.Exact}}
 }
 
 // Verify checks a backup and the log that goes on from it, as deep as depth

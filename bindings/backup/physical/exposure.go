@@ -10,6 +10,7 @@ import (
 	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 	"github.com/webhost-systems/drhost/bindings/backup/store"
 	"github.com/webhost-systems/drhost/host/clock"
+	"github.com/webhost-systems/drhost/host/fault"
 )
 
 // Exposure is what the loss of a server now would cost, as far as its archived
@@ -38,11 +39,26 @@ func (e Exposure) Reaches(stop postgres.LSN) bool {
 	return e.at >= stop
 }
 
+// Holds takes into account what is there of the log: a chain with a hole that
+// the archiver does not know of lost what had been archived.
+func (e *Exposure) Holds(c *Chain) {
+	if c.Next == 0 || slices.ContainsFunc(e.Gaps, func(g Gap) bool { return g.From <= c.Next && g.To >= c.End }) {
+		return
+	}
+	e.Gaps = append(slices.Clone(e.Gaps), Gap{Timeline: c.Line.Timeline, From: c.End, To: c.Next, Reason: "it had been archived and is not in the repository any more"})
+}
+
+// Unreadable takes into account that the log cannot be followed from a base
+// backup on.
+func (e *Exposure) Unreadable(from Backup, err error) {
+	e.Gaps = append(slices.Clone(e.Gaps), Gap{Timeline: from.Base.Timeline, From: from.Base.Stop, To: max(e.at, from.Base.Stop+1), Reason: fault.As(err).Message})
+}
+
 // Words are what somebody has to do something about.
 func (e Exposure) Words() []string {
 	out := slices.Clone(e.Alarms)
 	for _, g := range e.Gaps {
-		out = append(out, fmt.Sprintf("the log from %s to %s is lost (%s): only a base backup made after it goes on", g.From, g.To, g.Reason))
+		out = append(out, fmt.Sprintf("the log from %s to %s is lost (%s): only a base backup made after it goes on, make one now", g.From, g.To, g.Reason))
 	}
 	if e.Dead {
 		out = append(out, "the archiver has not been heard of since "+e.Updated.UTC().Format(time.RFC3339))

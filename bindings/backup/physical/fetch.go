@@ -6,10 +6,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/webhost-systems/drhost/bindings/backup/artifact"
+	"github.com/webhost-systems/drhost/host/fault"
 )
 
 // fetch writes the segments of a chain into a folder, several at a time, and
@@ -37,11 +39,43 @@ func (c *Chain) fetchOne(ctx context.Context, l link, path string) error {
 	if err != nil {
 		return err
 	}
-	err = c.unpack(ctx, l, file)
+	err = c.stored(ctx, l, func(l link) error { return c.unpack(ctx, l, file) })
 	if err == nil {
 		err = file.Truncate(c.Base.SegmentSize)
 	}
 	return errors.Join(err, file.Close())
+}
+
+// stored reads a segment as it is stored now: while the archiver is at work, the
+// pieces of the newest one are joined, and go when it is whole.
+func (c *Chain) stored(ctx context.Context, l link, read func(link) error) error {
+	for {
+		err := read(l)
+		if l.pieces == nil || !errors.Is(err, artifact.ErrDamaged) {
+			return ofLog(err)
+		}
+		have, bad := c.log.contents(ctx)
+		if bad != nil {
+			return errors.Join(err, bad)
+		}
+		now := link{Segment: l.Segment, name: l.name, bytes: c.Base.SegmentSize}
+		whole, there, bad := c.log.segment(ctx, have, l.name)
+		if now.whole = whole; bad == nil && !there {
+			now.pieces, now.bytes = cover(have.pieces[l.name])
+		}
+		if bad != nil || now.bytes < l.bytes || slices.EqualFunc(now.pieces, l.pieces, func(a, b Piece) bool { return a.Record.Name == b.Record.Name }) {
+			return errors.Join(ofLog(err), bad)
+		}
+		l = now
+	}
+}
+
+// ofLog says what to do about damage to the log: the base backup is still good.
+func ofLog(err error) error {
+	if errors.Is(err, artifact.ErrDamaged) {
+		fault.As(err).Hint = "restore to a moment before it, or from a base backup that was made after it; if there is none make one now, nothing later can be restored without it"
+	}
+	return err
 }
 
 // unpack writes what a segment holds.

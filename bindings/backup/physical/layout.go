@@ -87,6 +87,9 @@ type index struct {
 
 const indexEnding = ".index"
 
+// bringBackFile is what to do about a file of the archive itself.
+const bringBackFile = "bring the file back if the repository keeps older versions; else make a new base backup, and archive into a new repository: the old one still restores base backups whose log this is not"
+
 func (l Log) headName() string { return l.folder() + "/head.json" }
 
 // ReadHead returns nil when nothing was ever archived.
@@ -97,7 +100,7 @@ func (l Log) ReadHead(ctx context.Context) (*Head, error) {
 		return nil, err
 	}
 	if h.System != l.System || h.SegmentSize < 1<<20 || h.SegmentSize > 1<<30 {
-		return nil, fault.New(fault.Failed, "%s in %s is damaged", l.headName(), l.Store.Place())
+		return nil, fault.New(fault.Failed, "%s in %s is damaged: it says neither which cluster it is of nor how far it reaches", l.headName(), l.Store.Place()).WithHint(bringBackFile)
 	}
 	return &h, nil
 }
@@ -118,7 +121,7 @@ func (l Log) read(ctx context.Context, name string, into any) (bool, error) {
 		return false, err
 	}
 	if err := json.Unmarshal(text, into); err != nil {
-		return false, fault.New(fault.Failed, "%s in %s is damaged: %v", name, l.Store.Place(), err)
+		return false, fault.New(fault.Failed, "%s in %s is damaged: %v", name, l.Store.Place(), err).WithHint(bringBackFile)
 	}
 	return true, nil
 }
@@ -182,13 +185,16 @@ type contents struct {
 	head     *Head
 	size     int64
 	segments map[string]artifact.Record // by name
+	unlisted map[string]artifact.Record // those that an index has and the listing had not
 	pieces   map[string][]Piece         // by the segment's name; without sums when the head does not know them
 	history  map[uint32]artifact.Record
 }
 
-// Contents lists what there is.
+// contents lists what there is. What the archiver says that it has stored and
+// the listing does not show is asked for by its name: in some places a listing
+// lags behind.
 func (l Log) contents(ctx context.Context) (*contents, error) {
-	c := &contents{segments: map[string]artifact.Record{}, pieces: map[string][]Piece{}, history: map[uint32]artifact.Record{}}
+	c := &contents{segments: map[string]artifact.Record{}, unlisted: map[string]artifact.Record{}, pieces: map[string][]Piece{}, history: map[uint32]artifact.Record{}}
 	var err error
 	if c.head, err = l.ReadHead(ctx); err != nil {
 		return nil, err
@@ -197,11 +203,14 @@ func (l Log) contents(ctx context.Context) (*contents, error) {
 	if err != nil {
 		return nil, err
 	}
-	known, listed := map[string]Piece{}, map[string]artifact.Record{}
-	if c.head != nil {
-		c.size = c.head.SegmentSize
-		for _, p := range c.head.Pieces {
+	known, indexes := map[string]Piece{}, map[string]bool{}
+	if h := c.head; h != nil {
+		c.size = h.SegmentSize
+		for _, p := range h.Pieces {
 			known[p.Record.Name] = p
+		}
+		if h.Position > 0 {
+			indexes[l.indexName(segmentAt(h.Timeline, h.Position-1, c.size).Name(c.size), h.Timeline)] = true
 		}
 	}
 	for _, i := range found {
@@ -210,19 +219,11 @@ func (l Log) contents(ctx context.Context) (*contents, error) {
 		plain := r.Plain()
 		switch piece, isPiece := parsePiece(plain); {
 		case strings.HasSuffix(name, indexEnding):
-			var x index
-			if _, err := l.read(ctx, i.Name, &x); err != nil {
-				return nil, err
-			}
-			if c.size == 0 {
-				c.size = x.SegmentSize
-			}
-			for _, r := range x.Segments {
-				listed[r.Name] = r
-			}
+			indexes[i.Name] = true
 		case isPiece:
 			if p, ok := known[name]; ok {
 				piece = p
+				delete(known, name)
 			} else {
 				piece.Record = r
 			}
@@ -236,16 +237,67 @@ func (l Log) contents(ctx context.Context) (*contents, error) {
 			c.segments[plain] = r
 		}
 	}
-	// A segment that an index lists and that is gone is a hole. One that no
-	// index lists was being stored when the archiver died: it is stored again.
+	for _, p := range known {
+		there, err := l.stored(ctx, p.Segment, p.Record)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			c.pieces[p.Segment] = append(c.pieces[p.Segment], p)
+		}
+	}
+	return c, l.sum(ctx, c, indexes)
+}
+
+// sum gives the segments the sums that the indexes know of them. One that no
+// index lists was being stored when the archiver died: it is stored again.
+func (l Log) sum(ctx context.Context, c *contents, indexes map[string]bool) error {
+	listed := map[string]artifact.Record{}
+	for name := range indexes {
+		var x index
+		if _, err := l.read(ctx, name, &x); err != nil {
+			return err
+		}
+		if c.size == 0 {
+			c.size = x.SegmentSize
+		}
+		for _, r := range x.Segments {
+			listed[r.Name] = r
+			c.unlisted[r.Plain()] = r
+		}
+	}
 	for plain, r := range c.segments {
 		if sums, ok := listed[r.Name]; ok {
 			c.segments[plain] = sums
+			delete(c.unlisted, plain)
 		} else {
 			delete(c.segments, plain)
 		}
 	}
-	return c, nil
+	return nil
+}
+
+// segment finds a whole segment by its name. One that an index lists and that
+// is gone is a hole.
+func (l Log) segment(ctx context.Context, c *contents, name string) (artifact.Record, bool, error) {
+	if r, ok := c.segments[name]; ok {
+		return r, true, nil
+	}
+	r, ok := c.unlisted[name]
+	if !ok {
+		return r, false, nil
+	}
+	there, err := l.stored(ctx, name, r)
+	return r, there, err
+}
+
+// stored asks for an object of a segment.
+func (l Log) stored(ctx context.Context, segment string, r artifact.Record) (bool, error) {
+	_, err := l.Store.Stat(ctx, l.folderOf(segment)+"/"+r.Name)
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // recordOf makes a record of an object whose sums nobody wrote down.
@@ -272,7 +324,8 @@ func (l Log) historyOf(ctx context.Context, c *contents, timeline uint32) (text 
 	}
 	r, ok := c.history[timeline]
 	if !ok {
-		return "", line, fault.New(fault.Failed, "%s is not in the archive: where timeline %d comes from is not known", historyName(timeline), timeline)
+		return "", line, fault.New(fault.Failed, "%s is not in the archive: where timeline %d comes from is not known", historyName(timeline), timeline).
+			WithHint("the server has it in pg_wal; drhost backup archive stores it again, or take a backup that was made on this timeline")
 	}
 	in, err := artifact.Open(ctx, l.Store, l.timeline(timeline), r, l.Keys)
 	if err != nil {

@@ -314,7 +314,8 @@ func (m *Machine) await(ctx context.Context, s Slot) (Recovered, error) {
 			return Recovered{}, err
 		}
 		if !now.Online {
-			return Recovered{}, fault.New(fault.Failed, "the restored server on %s does not start: %s", m.Host, m.lastWords(ctx, s))
+			return Recovered{}, fault.New(fault.Failed, "the restored server on %s does not start: %s", m.Host, m.lastWords(ctx, s)).
+				WithHint("the message is the server's own; the cluster that was there before is put back, stopped, and the restored one stays beside it")
 		}
 		binding.Progress(ctx, "the server on %s is recovering", m.Host)
 		if err := m.Clock.Sleep(ctx, 500*time.Millisecond); err != nil {

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/webhost-systems/drhost/bindings/backup/store/localstore"
+
 	"github.com/webhost-systems/drhost/host/clock"
 )
 
@@ -22,45 +22,57 @@ import (
 const childVariable = "DRHOST_TEST_ARCHIVER"
 
 type order struct {
-	Port        int
-	Repo, Spool string
-	Owner       string
+	Place
+	Port  int
+	Spool string
+	Owner string
 }
 
-func child(text string) int {
+func archiverChild(text string) int {
 	var o order
-	if err := json.Unmarshal([]byte(text), &o); err != nil {
-		return 2
+	err := json.Unmarshal([]byte(text), &o)
+	if err == nil {
+		err = o.archive()
 	}
-	store, err := localstore.Open(o.Repo)
 	if err != nil {
-		return 2
-	}
-	c := &cluster{port: o.Port}
-	a := &Archiver{Source: c.source(), Log: Log{Store: store}, Slot: "drhost", Spool: o.Spool, Every: 50 * time.Millisecond, Owner: o.Owner,
-		Patience: 20 * time.Second, Report: func(alarm bool, text string) { fmt.Fprintln(os.Stderr, "archiver:", text) }}
-	if err := a.Run(context.Background()); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
 }
 
-// process starts an archiver that can be killed.
-func (c *cluster) process(repo *localstore.Store, spool, owner string) *exec.Cmd {
-	c.t.Helper()
-	text, err := json.Marshal(order{c.port, repo.Path(""), spool, owner})
+func (o order) archive() error {
+	store, err := o.Open()
 	if err != nil {
-		c.t.Fatal(err)
+		return err
+	}
+	c := &cluster{port: o.Port}
+	a := &Archiver{Source: c.source(), Log: Log{Store: store}, Slot: "drhost", Spool: o.Spool, Every: 50 * time.Millisecond, Owner: o.Owner,
+		Patience: 20 * time.Second, Report: func(alarm bool, text string) { fmt.Fprintln(os.Stderr, "archiver:", text) }}
+	return a.Run(context.Background())
+}
+
+// process starts an archiver that can be killed.
+func (c *cluster) process(to Place, spool, owner string) *exec.Cmd {
+	c.t.Helper()
+	return again(c.t, childVariable, order{to, c.port, spool, owner})
+}
+
+// again starts this program once more, as what the variable says.
+func again(t *testing.T, variable string, what any) *exec.Cmd {
+	t.Helper()
+	text, err := json.Marshal(what)
+	if err != nil {
+		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childVariable+"="+string(text))
+	cmd.Env = append(os.Environ(), variable+"="+string(text))
 	cmd.Stderr = os.Stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {
-		c.t.Fatal(err)
+		t.Fatal(err)
 	}
-	c.t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	return cmd
 }
 

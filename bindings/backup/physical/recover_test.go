@@ -12,7 +12,7 @@ import (
 
 	"github.com/webhost-systems/drhost/bindings/backup/artifact"
 	"github.com/webhost-systems/drhost/bindings/backup/postgres"
-	"github.com/webhost-systems/drhost/bindings/backup/store/localstore"
+	"github.com/webhost-systems/drhost/bindings/backup/store"
 	"github.com/webhost-systems/drhost/host/clock"
 )
 
@@ -21,13 +21,13 @@ func (c *cluster) tools() postgres.Tools {
 }
 
 // restored lays a backup down, lets the server recover and answers questions.
-func (c *cluster) restored(repo *localstore.Store, base Base, files []artifact.Record, t Target, questions ...string) ([]string, error) {
+func (c *cluster) restored(repo store.Store, base Base, files []artifact.Record, t Target, questions ...string) ([]string, error) {
 	c.t.Helper()
 	answers, _, err := c.restore(repo, base, files, t, artifact.Keys{}, questions...)
 	return answers, err
 }
 
-func (c *cluster) restore(repo *localstore.Store, base Base, files []artifact.Record, t Target, keys artifact.Keys, questions ...string) (answers []string, laid Laid, err error) {
+func (c *cluster) restore(repo store.Store, base Base, files []artifact.Record, t Target, keys artifact.Keys, questions ...string) (answers []string, laid Laid, err error) {
 	c.t.Helper()
 	ctx := c.t.Context()
 	chain, err := Follow(ctx, Log{Store: repo, Keys: keys}, Backup{ID: "b", Folder: "c/b", Base: base, Files: files}, t.Timeline)

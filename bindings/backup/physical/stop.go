@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/webhost-systems/drhost/bindings/backup/artifact"
 	"github.com/webhost-systems/drhost/bindings/backup/postgres"
 	"github.com/webhost-systems/drhost/host/fault"
 )
@@ -114,7 +115,7 @@ func (c *Chain) find(dir string, t Target) (Stop, error) {
 		return Stop{}, err
 	}
 	if last.At == 0 {
-		return Stop{}, fault.New(fault.Failed, "there is no record in the log behind the base backup").NothingDone()
+		return Stop{}, fault.New(fault.Failed, "there is no record in the log behind the base backup %s", c.ID).NothingDone().WithHint(artifact.Another)
 	}
 	if found {
 		if stop.At < c.Base.Stop {

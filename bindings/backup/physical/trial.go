@@ -49,7 +49,7 @@ func (l *Laid) Try(ctx context.Context, tools postgres.Tools, clk clock.Clock, u
 	if errors.Is(err, postgres.ErrNotStarted) {
 		f := fault.New(fault.Failed, "the server does not recover: %s", strings.TrimPrefix(fault.As(err).Message, "the server does not start: "))
 		f.Cause = err
-		return f
+		return f.WithHint("the message is the server's own; take another moment or another base backup, drhost backup list shows them")
 	}
 	return err
 }

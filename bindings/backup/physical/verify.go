@@ -26,24 +26,34 @@ func (c *Chain) Sums(ctx context.Context) (bytes int64, err error) {
 		bytes += f.Bytes
 	}
 	for _, l := range c.links {
-		records := []artifact.Record{l.whole}
-		if l.pieces != nil {
-			records = records[:0]
-			for _, p := range l.pieces {
-				records = append(records, p.Record)
-			}
+		n := int64(0)
+		if err := c.stored(ctx, l, func(l link) error { n, err = c.sumsOf(ctx, l); return err }); err != nil {
+			return bytes, err
 		}
-		for _, r := range records {
-			if r.Unsummed {
-				continue // only what it holds can tell, see Read
-			}
-			if err := artifact.Check(ctx, c.log.Store, c.log.folderOf(l.name), r); err != nil {
-				return bytes, err
-			}
-			bytes += r.Bytes
-		}
+		bytes += n
 	}
 	return bytes, c.Whole()
+}
+
+// sumsOf checks the objects of one segment.
+func (c *Chain) sumsOf(ctx context.Context, l link) (bytes int64, err error) {
+	records := []artifact.Record{l.whole}
+	if l.pieces != nil {
+		records = nil
+		for _, p := range l.pieces {
+			records = append(records, p.Record)
+		}
+	}
+	for _, r := range records {
+		if r.Unsummed {
+			continue // only what it holds can tell, see Read
+		}
+		if err := artifact.Check(ctx, c.log.Store, c.log.folderOf(l.name), r); err != nil {
+			return bytes, err
+		}
+		bytes += r.Bytes
+	}
+	return bytes, nil
 }
 
 // Workshop is where checks that need a data folder do their work.
@@ -83,7 +93,7 @@ func (c *Chain) compare(ctx context.Context, w Workshop, laid Laid) error {
 	args := []string{"--exit-on-error", "--quiet", "--no-parse-wal", "--ignore=" + autoConf, "--ignore=recovery.signal", laid.Folder}
 	err := postgres.Child{Program: w.Tools.Path("pg_verifybackup"), Args: args, Dir: "/", As: w.As}.Run(ctx)
 	if err != nil && ctx.Err() == nil {
-		return artifact.Damaged("the base backup is not what PostgreSQL copied: %s", fault.As(err).Message)
+		return artifact.Damaged("the base backup %s is not what PostgreSQL copied: %s", c.ID, fault.As(err).Message)
 	}
 	return err
 }
@@ -204,7 +214,8 @@ func sequences(ctx context.Context, conn *pgx.Conn, database string) error {
 			return err
 		}
 		if behind {
-			return fault.New(fault.Failed, "in %s the sequence %s lies behind %s.%s", database, f.sequence, f.table, f.column)
+			return fault.New(fault.Failed, "in %s the sequence %s lies behind %s.%s", database, f.sequence, f.table, f.column).
+				WithHint("look at the server that was backed up: if it is so there, set the sequence right with setval; else take another backup")
 		}
 	}
 	return nil
@@ -216,7 +227,8 @@ func constraints(ctx context.Context, conn *pgx.Conn, database string) error {
 	var broken []string
 	err := conn.QueryRow(ctx, "select coalesce(array_agg(indexrelid::regclass::text), '{}') from pg_index where not indisvalid or not indisready").Scan(&broken)
 	if err == nil && len(broken) > 0 {
-		return fault.New(fault.Failed, "in %s the index %s is not valid", database, strings.Join(broken, ", "))
+		return fault.New(fault.Failed, "in %s the index %s is not valid", database, strings.Join(broken, ", ")).
+			WithHint("look at the server that was backed up: if it is so there, REINDEX it; else take another backup")
 	}
 	return err
 }

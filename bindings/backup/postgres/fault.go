@@ -65,7 +65,7 @@ func fromSystem(err error) *fault.Fault {
 	case errors.As(err, &dns):
 		return fault.New(fault.Unavailable, "%s does not resolve", dns.Name).WithHint("check the name and its DNS records")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fault.New(fault.Unavailable, "connection refused").WithHint("PostgreSQL is not listening there; pg.wait_ready waits for it")
+		return fault.New(fault.Unavailable, "connection refused").WithHint("PostgreSQL is not listening there: check the host and its port; in a runbook pg.wait_ready waits for it")
 	case errors.Is(err, context.DeadlineExceeded), pgconn.Timeout(err), errors.As(err, &ne) && ne.Timeout():
 		return fault.New(fault.Timeout, "no answer in time").WithHint("the machine may be down or hung, or `within` is too short")
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):

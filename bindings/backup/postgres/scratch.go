@@ -180,7 +180,8 @@ func (s *Scratch) Amcheck(ctx context.Context, database string) error {
 		if line == "" {
 			line = fault.As(err).Message
 		}
-		return fault.New(fault.Failed, "pg_amcheck finds %s damaged: %s", database, line)
+		return fault.New(fault.Failed, "pg_amcheck finds the database %s damaged as it came back: %s", database, line).
+			WithHint("run pg_amcheck on the server that was backed up: if it finds the same there, the data is damaged and not the backup; else take another backup")
 	}
 	return err
 }

@@ -102,7 +102,12 @@ func (w Way) connect(ctx context.Context, s Server, what string, config *pgconn.
 		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 	}
 	if err != nil {
-		return Fault(err, fmt.Sprintf("connect to %s on %s", what, s.Host)).NothingDone()
+		f := Fault(err, fmt.Sprintf("connect to %s on %s", what, s.Address())).NothingDone()
+		if f.Kind == fault.Timeout && ctx.Err() == nil {
+			f.Message = fmt.Sprintf("no answer within %s", w.ConnectTimeout)
+			f.Hint = "the machine is down, or a firewall drops what is sent there; `connect_timeout` in the settings of backup is how long it may take"
+		}
+		return f
 	}
 	return nil
 }

@@ -28,6 +28,9 @@ func Fault(err error, op, place string) error {
 	return f
 }
 
+// reachable is what to look at when a place does not answer.
+const reachable = "is its server up, and may this machine reach it? `repository` in the settings of backup says where it is"
+
 func classify(err error, place string) *fault.Fault {
 	var dns *net.DNSError
 	var ne net.Error
@@ -47,9 +50,9 @@ func classify(err error, place string) *fault.Fault {
 	case errors.As(err, &dns):
 		return fault.New(fault.Unavailable, "%s does not resolve", dns.Name).WithHint("check `repository` in the settings of backup, and DNS")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fault.New(fault.Unavailable, "the repository %s refuses connections", place)
+		return fault.New(fault.Unavailable, "the repository %s refuses connections", place).WithHint(reachable)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &ne) && ne.Timeout():
-		return fault.New(fault.Timeout, "no answer in time from the repository %s", place)
+		return fault.New(fault.Timeout, "no answer in time from the repository %s", place).WithHint(reachable)
 	case errors.As(err, &ne), errors.Is(err, net.ErrClosed):
 		return fault.New(fault.Unavailable, "the connection to the repository %s was lost: %s", place, lastLine(err))
 	}

@@ -97,7 +97,7 @@ func (e *Engine) restore(ctx context.Context, r Restore, open func() (Target, er
 // chain is a backup with the whole one that it needs before it.
 func (e *Engine) chain(ctx context.Context, b catalogue.Backup) ([]catalogue.Backup, error) {
 	if b.Tree == nil {
-		return nil, fault.New(fault.Failed, "%s holds no files: %s", b.ID, b.Checks.Reason)
+		return nil, fault.New(fault.Failed, "%s cannot be used: %s", b.ID, b.Checks.Reason).WithHint(artifact.Another)
 	}
 	if b.Tree.Base == "" {
 		return []catalogue.Backup{b}, nil
@@ -275,7 +275,7 @@ func (e *Engine) lay(ctx context.Context, r Restore, chain []catalogue.Backup, p
 		}
 	}
 	for missing := range p.need {
-		return out, artifact.Damaged("the archive lacks %q", missing)
+		return out, artifact.Damaged("the archive of %s lacks %q", r.Backup.ID, missing)
 	}
 	for _, x := range p.want {
 		if x.Torn {

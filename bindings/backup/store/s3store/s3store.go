@@ -36,6 +36,8 @@ type Settings struct {
 	PathStyle bool // the bucket stands in the path, not in the host name
 	PartSize  int  // bytes of one part of an upload; DefaultPartSize when 0
 	Transport http.RoundTripper
+	Connect   time.Duration // how long a connection may take; 10 seconds when 0
+	Answer    time.Duration // and the answer to a small request; answerWithin when 0
 }
 
 // DefaultPartSize allows artifacts of 160 GB in the 10,000 parts that S3 takes.
@@ -60,9 +62,15 @@ func Open(set Settings) (*Store, error) {
 	if set.PathStyle {
 		lookup = minio.BucketLookupPath
 	}
+	if set.Connect == 0 {
+		set.Connect = 10 * time.Second
+	}
+	if set.Answer == 0 {
+		set.Answer = answerWithin
+	}
 	client, err := minio.New(at.Host, &minio.Options{
 		Creds:  credentials.NewStaticV4(set.AccessKey.Reveal(), set.SecretKey.Reveal(), ""),
-		Secure: at.Scheme == "https", Region: set.Region, BucketLookup: lookup, Transport: set.Transport,
+		Secure: at.Scheme == "https", Region: set.Region, BucketLookup: lookup, Transport: patience{set.Transport, set.Connect, set.Answer},
 		MaxRetries: 1, // that is: one try
 	})
 	if err != nil {

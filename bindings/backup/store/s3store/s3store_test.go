@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/johannesboyne/gofakes3"
 	"github.com/johannesboyne/gofakes3/backend/s3mem"
@@ -181,3 +183,29 @@ var errCut = errors.New("cut off")
 type cut struct{}
 
 func (cut) Read([]byte) (int, error) { return 0, errCut }
+
+// TestAPlaceThatSaysNothing: one that accepts no connection, and one that
+// accepts it and does not answer.
+func TestAPlaceThatSaysNothing(t *testing.T) {
+	set := server(t, func(http.Handler) http.Handler {
+		return http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client has gone
+			<-r.Context().Done()
+		})
+	})
+	set.Answer = 100 * time.Millisecond
+	s := opened(t, set)
+	if _, err := s.Stat(t.Context(), "x"); fault.KindOf(err) != fault.Timeout || fault.As(err).Hint == "" {
+		t.Error(err)
+	}
+	if err := s.Put(t.Context(), "x", strings.NewReader("small")); fault.KindOf(err) != fault.Timeout {
+		t.Error(err)
+	}
+	set.Transport, set.Connect = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}, 100*time.Millisecond
+	if _, err := opened(t, set).List(t.Context(), ""); fault.KindOf(err) != fault.Timeout {
+		t.Error(err)
+	}
+}
