@@ -17,7 +17,7 @@ func TestMain(m *testing.M) {
 
 // sampled are the drills of the sample: few, so that it stays short however
 // many there are. The campaign holds all of them.
-var sampled = [...]string{"hetzner_reboot", "hetzner_replacement", "hetzner_under_fire", "dns_many_records"}
+var sampled = [...]string{"hetzner_reboot", "hetzner_replacement", "hetzner_under_fire", "dns_many_records", "application_rollback", "database_promote"}
 
 // TestSample lets runs of some drills, and their undos, die a few times.
 func TestSample(t *testing.T) {
