@@ -124,7 +124,7 @@ type ending struct {
 }
 
 func (t *trial) ending(e *end) ending {
-	return ending{e.Exit, requests.ReplaceAllString(t.plain(e.Message), "$1 -")}
+	return ending{e.Exit, t.plain(requests.ReplaceAllString(e.Message, "$1 -"))}
 }
 
 // requests are the names that providers give to single requests.
