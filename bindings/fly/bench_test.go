@@ -297,17 +297,6 @@ func (b *bench) wantMachines(app string, want ...string) {
 	}
 }
 
-// cutOnce loses the first such request on its way.
-func cutOnce(method, end string) breaking {
-	var once sync.Once
-	return func(_ http.ResponseWriter, r *http.Request, _ http.Handler) bool {
-		if r.Method == method && strings.HasSuffix(r.URL.Path, end) {
-			once.Do(func() { panic(http.ErrAbortHandler) })
-		}
-		return false
-	}
-}
-
 // actThenCut lets the simulator act on requests whose path ends so, and cuts
 // the connection, once.
 func actThenCut(method, end string) breaking {

@@ -147,13 +147,16 @@ func (c *Client) demote(ctx context.Context, b *budget, op string, a failoverArg
 		binding.Progress(ctx, "%s: the host of the old primary %s does not answer; it is left", op, o.ID)
 		return nil
 	}
-	if o.State != "started" || o.is() == "replica" { // stopped or dead, or joined again in an earlier attempt
-		return nil
+	stopping := o.State == "stopping" // by an earlier attempt: until it has stopped it may still take writes
+	if o.State != "started" && !stopping || o.is() == "replica" {
+		return nil // stopped or dead, or joined again in an earlier attempt
 	}
 	stop := func(ctx context.Context, l *lease) error {
 		binding.Progress(ctx, "%s: stop the old primary %s", op, o.ID)
-		if err := c.act(ctx, op, l, "stop", "/stop", map[string]any{"signal": "SIGINT"}, nil); err != nil {
-			return err
+		if !stopping {
+			if err := c.act(ctx, op, l, "stop", "/stop", map[string]any{"signal": "SIGINT"}, nil); err != nil {
+				return err
+			}
 		}
 		m, err := c.reach(ctx, b, op, o.app, o.ID, "stopped", func(m *machine) bool { return m.State == "stopped" || !m.reachable() })
 		if err == nil {

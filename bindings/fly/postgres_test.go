@@ -1,10 +1,13 @@
 package fly
 
 import (
+	"bytes"
+	"io"
 	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/webhost-systems/drhost/bindings/fly/flysim"
@@ -246,7 +249,7 @@ func TestAFailoverMarksTheOldPrimaryOnce(t *testing.T) {
 	t.Parallel()
 	b := newBench(t).db("primary", "replica")
 	args := data{"app": "db", "rejoin": false}
-	b.front.fail(cutOnce("POST", "/metadata/drhost_promote"))
+	b.front.fail(cutUnacted("POST", "/metadata/drhost_promote"))
 	if _, err := b.call("pg_failover", args); err == nil {
 		t.Fatal("the lost answer was not noticed")
 	}
@@ -260,6 +263,53 @@ func TestAFailoverMarksTheOldPrimaryOnce(t *testing.T) {
 	}
 	if n := b.front.count("POST", "/metadata/drhost_demote"); n != 1 {
 		t.Errorf("the old primary was marked %d times", n)
+	}
+	b.free()
+}
+
+// TestAFailoverWaitsUntilTheOldPrimaryHasStopped: also when an earlier life has
+// told it to.
+func TestAFailoverWaitsUntilTheOldPrimaryHasStopped(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).db("primary", "replica")
+	args := data{"app": "db", "rejoin": false}
+	b.front.fail(actThenCut("POST", "/stop"))
+	if _, err := b.call("pg_failover", args); err == nil {
+		t.Fatal("the lost answer was not noticed")
+	}
+	b.reopen()
+	var looks, promoted atomic.Int32
+	b.front.fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		if r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/exec") {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			if r.Body = io.NopCloser(bytes.NewReader(body)); strings.Contains(string(body), "promote") {
+				promoted.Store(looks.Load())
+			}
+		}
+		one := strings.HasSuffix(r.URL.Path, "/machines/"+b.ids[0])
+		if r.Method != http.MethodGet || !one && !strings.HasSuffix(r.URL.Path, "/machines") || looks.Load() >= 3 {
+			return false
+		}
+		if one {
+			looks.Add(1)
+		}
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		text := strings.Replace(answer.Body.String(), `"state":"stopped"`, `"state":"stopping"`, 1)
+		_, err := io.WriteString(w, text)
+		return err == nil
+	})
+	if f := b.must("pg_failover", args); f["primary"].(data)["id"] != b.ids[1] {
+		t.Errorf("%v", f)
+	}
+	if n := promoted.Load(); n < 3 {
+		t.Errorf("the replica was promoted while the old primary was stopping, after %d looks", n)
+	}
+	if n := b.front.count("POST", "/stop"); n != 1 {
+		t.Errorf("the old primary was told to stop %d times", n)
 	}
 	b.free()
 }

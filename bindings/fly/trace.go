@@ -20,8 +20,8 @@ const restartLabel = "drhost_restart"
 // changes by it.
 func (c *Client) markRestart(ctx context.Context, op string, l *lease, m *machine) error {
 	key := binding.Key(ctx)
-	if key == "" {
-		return nil
+	if by, _, _ := strings.Cut(m.metadata(restartLabel), " "); key == "" || by == key {
+		return nil // an earlier attempt has written it: what came after that counts
 	}
 	return c.setMetadata(ctx, op, l.app, l.id, l, restartLabel, key+" "+m.newest())
 }

@@ -76,6 +76,9 @@ func TestAStartJustBeforeIsNoRestart(t *testing.T) {
 		if s := b.settle("machine_restart", args); s.Landed != binding.Yes {
 			t.Errorf("another life %t: settled %s when it was done", again, s.Landed)
 		}
+		if n := b.front.count("POST", "/metadata/drhost_restart"); n != 1 {
+			t.Errorf("another life %t: the machine was marked %d times", again, n)
+		}
 	}
 }
 

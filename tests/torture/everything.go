@@ -44,8 +44,8 @@ func Sample(drill string, _ Undisturbed) []Trial {
 const share = 12
 
 // Everything is the whole campaign for one of so many drills: every boundary
-// of its run and of its undo by each kind of death, and then as many other
-// orders of deaths as there is time for.
+// of its run and of its undo by kill -9 and by power loss, and then as many
+// other orders and kinds of deaths as there is time for.
 func Everything(drills int) func(drill string, u Undisturbed) []Trial {
 	more := max(1, share/max(drills, 1))
 	return func(drill string, u Undisturbed) (out []Trial) {
@@ -53,22 +53,22 @@ func Everything(drills int) func(drill string, u Undisturbed) []Trial {
 			add := func(schedule, death string, seed int64) {
 				out = append(out, Trial{Drill: drill, Undo: undo, Schedule: schedule, Death: death, Seed: seed})
 			}
-			for _, death := range []string{Kill, Power, Torn} {
-				add("each", death, 0)
-			}
+			add("each", Kill, 0)
+			add("each", Power, 0)
 			if more > 2 {
+				add("each", Torn, 0)
 				add("twice", Kill, 0)
 				add("twice", Power, 0)
+				add("twice", "mixed", 1)
 			}
 			for seed := range int64(more) {
-				add("some", Kill, seed+1)
-				add("some", Power, seed+1)
+				add("some", Torn, seed+1)
+				add("some", "mixed", seed+1)
 				add("early", "mixed", seed+1)
 			}
-			add("twice", "mixed", 1)
 			add("late", Kill, 0)
 		}
-		return append(out, singles(drill, u.Boundaries, 10*more)...)
+		return append(out, singles(drill, u.Boundaries, 3*more)...)
 	}
 }
 

@@ -49,8 +49,8 @@ func (t *trial) beforehand() error {
 	return nil
 }
 
-// made are the ids that Fly.io gives.
-var made = regexp.MustCompile(`\b(?:[0-9a-f]{14}|vol_[0-9a-z]+)\b`)
+// made are the ids that Fly.io gives to machines, volumes, events and versions.
+var made = regexp.MustCompile(`\b(?:[0-9a-f]{14}|vol_[0-9a-z]+|01[0-9A-HJKMNP-TV-Z]{24})\b`)
 
 func (b before) plain(text string) string {
 	return made.ReplaceAllStringFunc(text, func(id string) string {

@@ -15,6 +15,7 @@ func TestFlyIsTheSameInEveryWorld(t *testing.T) {
 	for text, want := range map[string]string{
 		"machine 0123456789abcd with vol_0123456789abcdef":               "machine db-1 with the volume of db-1",
 		"machine fedcba98765432 with vol_fedcba9876543210":               "machine new with new",
+		"drhost_restart:r 01M8BAA4ZHBB1RTNRWYZZ8Q6Q2 fly":                "drhost_restart:r new fly",
 		"key 20260101-0000-drill-abcd-0123456789abcdef.0123456789abcd":   "key RUN-key.db-1",
 		"image registry.fly.io/webhost-prod:deployment-2024.11.1 512 MB": "image registry.fly.io/webhost-prod:deployment-2024.11.1 512 MB",
 	} {

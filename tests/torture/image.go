@@ -59,6 +59,9 @@ func (t *trial) image(ctx context.Context) (image, error) {
 	if err := t.messages(add); err != nil {
 		return nil, err
 	}
+	if err := t.backups(add); err != nil {
+		return nil, fmt.Errorf("backups: %w", err)
+	}
 	left, err := os.ReadDir(t.temporary())
 	if err != nil {
 		return nil, err
@@ -177,6 +180,39 @@ func (t *trial) files(name string, id int64, add func(string, ...any)) error {
 		return nil
 	})
 }
+
+// backups says which backups there are, and which were begun and are not whole.
+// Their ids are times and chance.
+func (t *trial) backups(add func(string, ...any)) error {
+	repository := t.setting("backup", "repository")
+	folders, err := filepath.Glob(filepath.Join(repository, "*", "*"))
+	if err != nil {
+		return err
+	}
+	for _, folder := range folders {
+		subject := filepath.Base(filepath.Dir(folder))
+		if subject == "locks" || subject == "pins" {
+			continue // whose holders are gone counts for nothing
+		}
+		text, err := os.ReadFile(filepath.Join(folder, "manifest.json"))
+		if errors.Is(err, fs.ErrNotExist) {
+			add("backup of %s: not whole", subject)
+			continue
+		}
+		var manifest struct{ Kind, Label, Key string }
+		if err == nil {
+			err = json.Unmarshal(text, &manifest)
+		}
+		if err != nil {
+			return err
+		}
+		add("backup of %s: %s, label %q, key %s", subject, manifest.Kind, manifest.Label, prepared.ReplaceAllString(manifest.Key, "$1-key"))
+	}
+	return nil
+}
+
+// prepared are the keys of backups that a world is made with.
+var prepared = regexp.MustCompile(`^(prepare)-[0-9a-f]{16}$`)
 
 // messages says what reached people.
 func (t *trial) messages(add func(string, ...any)) error {

@@ -124,7 +124,7 @@ type ending struct {
 }
 
 func (t *trial) ending(e *end) ending {
-	return ending{e.Exit, requests.ReplaceAllString(t.plain(e.Message), "$1 -")}
+	return ending{e.Exit, t.plain(requests.ReplaceAllString(e.Message, "$1 -"))}
 }
 
 // requests are the names that providers give to single requests.
@@ -265,6 +265,8 @@ func (g Grounds) undisturbed(ctx context.Context, drill string) (u Undisturbed, 
 		if undoFails()[name(drill)] == "" {
 			return u, fmt.Errorf("undisturbed its undo ends with exit %d: %s", u.UndoEnd.Exit, u.UndoEnd.Message)
 		}
+	} else if undoFails()[name(drill)] != "" {
+		return u, errors.New("its undo is known to fail, and works: see undoFails")
 	}
 	u.Undoable, u.UndoBounds = true, last.End.Boundaries
 	if u.Undone, err = t.image(ctx); err != nil {

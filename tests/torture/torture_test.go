@@ -1,11 +1,14 @@
 package torture
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/webhost-systems/drhost/host"
 )
 
 func TestMain(m *testing.M) {
@@ -17,7 +20,7 @@ func TestMain(m *testing.M) {
 
 // sampled are the drills of the sample: few, so that it stays short however
 // many there are. The campaign holds all of them.
-var sampled = [...]string{"hetzner_reboot", "hetzner_replacement", "hetzner_under_fire", "dns_many_records"}
+var sampled = [...]string{"hetzner_reboot", "hetzner_replacement", "hetzner_under_fire", "dns_many_records", "application_rollback", "database_promote"}
 
 // TestSample lets runs of some drills, and their undos, die a few times.
 func TestSample(t *testing.T) {
@@ -108,5 +111,35 @@ func TestPowerLoss(t *testing.T) {
 	}
 	if _, err := os.Stat(fresh); !os.IsNotExist(err) {
 		t.Errorf("a file whose folder was not synced is there: %v", err)
+	}
+}
+
+// TestBackupsAreLookedAt: a backup more, and one that was left half made, are
+// differences; the locks of the dead are none.
+func TestBackupsAreLookedAt(t *testing.T) {
+	repository := t.TempDir()
+	put := func(path, text string) {
+		t.Helper()
+		at := filepath.Join(repository, path)
+		if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("shop/20260101T000000Z-aaaa/manifest.json", `{"kind":"logical","label":"hobby-1","key":"r1-0123456789abcdef"}`)
+	put("shop/20260101T000001Z-bbbb/manifest.json", `{"kind":"logical","label":"hobby-1","key":"prepare-0123456789abcdef"}`)
+	put("shop/20260101T000002Z-cccc/dump.pgdump.zst", "half of it")
+	put("locks/shop/0000000001.json", "{}")
+	settings := map[string]map[string]any{"backup": {"repository": repository}}
+	trial := &trial{stage: &host.Stage{Run: "r1", Sim: &host.Sim{World: &host.World{Settings: settings}}}}
+	var got image
+	if err := trial.backups(func(format string, args ...any) { got = append(got, trial.plain(fmt.Sprintf(format, args...))) }); err != nil {
+		t.Fatal(err)
+	}
+	want := image{`backup of shop: logical, label "hobby-1", key RUN-key`, `backup of shop: logical, label "hobby-1", key prepare-key`, "backup of shop: not whole"}
+	if lines := want.unlike(got); len(lines) > 0 {
+		t.Errorf("%q", lines)
 	}
 }

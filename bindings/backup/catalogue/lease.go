@@ -23,6 +23,7 @@ type Holder struct {
 	What     string    `json:"what"`  // what it does
 	Since    time.Time `json:"since"` // by its own clock; for people only
 	Nonce    string    `json:"nonce"`
+	Call     string    `json:"call,omitempty"`      // key of the call that took it; "" outside of runs
 	Term     float64   `json:"term_seconds"`        // it lives as long after it was last written
 	Renewed  int       `json:"renewed"`             // how often
 	Released bool      `json:"released,omitempty"`  // given back

@@ -66,9 +66,12 @@ func (c *Catalogue) try(ctx context.Context, folder, what string) (*Lock, contex
 		return nil, nil, Holder{}, err
 	}
 	mine := c.holder(what)
+	mine.Call = binding.Key(ctx)
 	if highest > 0 {
 		by, living, err := c.alive(ctx, lockName(folder, highest))
-		if err != nil || living {
+		// A run has one process at a time: one that took the lock for this very
+		// call and has not given it back is an earlier life of it, and dead.
+		if err != nil || living && (by.Call == "" || by.Call != mine.Call) {
 			return nil, nil, by, err
 		}
 		if !by.Released {

@@ -105,6 +105,35 @@ func TestALockHasOneHolder(t *testing.T) {
 	}
 }
 
+// TestAResumedCallTakesItsOwnLockOver: at once, and nobody else's.
+func TestAResumedCallTakesItsOwnLockOver(t *testing.T) {
+	s := local(t)
+	call := binding.WithKey(t.Context(), "run-1-aaaa")
+	died, _, err := of(s, "ada@here").Lock(call, "shop", "backup of shop", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	died.halt() // as kill -9 does: it is not given back
+	for _, other := range []context.Context{t.Context(), binding.WithKey(t.Context(), "run-1-bbbb")} {
+		if _, _, err := of(s, "ada@here").Lock(other, "shop", "prune", 0); fault.KindOf(err) != fault.Conflict {
+			t.Errorf("another call: %v", err)
+		}
+	}
+	again, _, err := of(s, "ada@here").Lock(call, "shop", "backup of shop", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again.TookOver == nil || again.TookOver.Nonce != died.Nonce {
+		t.Errorf("it took over from %v", again.TookOver)
+	}
+	if err := died.confirm(t.Context()); fault.KindOf(err) != fault.Conflict {
+		t.Errorf("the one before still holds it: %v", err)
+	}
+	if err := again.Release(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestASecondOneIsToldWho(t *testing.T) {
 	s := local(t)
 	lock, _, err := of(s, "ada@here").Lock(t.Context(), "shop", "backup of shop", 0)
