@@ -3,6 +3,7 @@ package flysim
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // refused asks GraphQL what it has to refuse, and returns why it did.
@@ -85,4 +86,19 @@ func TestNothingStandsBehindAManagedCluster(t *testing.T) {
 	if made["data"].(obj)["name"] != "mine" {
 		t.Errorf("%v", made)
 	}
+}
+
+func TestSomebodyElseHoldsALease(t *testing.T) {
+	t.Parallel()
+	b := newBench(t)
+	if err := b.sim.HoldLease("nobody", "anna@webhost.systems", time.Minute); err == nil {
+		t.Error("the lease of a machine that is not there")
+	}
+	if err := b.sim.HoldLease(b.ids[0], "anna@webhost.systems", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.want(409, "POST", b.machine(0)+"/stop", nil)["error"].(string); !strings.Contains(got, "lease currently held by anna@webhost.systems") {
+		t.Error(got)
+	}
+	b.want(200, "POST", b.machine(1)+"/stop", nil)
 }
