@@ -72,6 +72,9 @@ func TestNothingStandsBehindAManagedCluster(t *testing.T) {
 	if got := b.want(200, "GET", "/api/v1/postgres/"+id, nil)["credentials"].(obj); got["status"] != "error" || got["pgbouncer_uri"] != "" {
 		t.Errorf("%v", got)
 	}
+	if got := b.want(200, "GET", "/v1/postgres/"+id, nil)["data"].(obj)["ip_assignments"].(obj); got["direct"] != "" {
+		t.Errorf("it has an address: %v", got)
+	}
 	for _, what := range []string{"databases", "users", "users/fly-user/credentials", "databases/a/extensions"} {
 		if got := b.want(501, "GET", "/api/v1/postgres/"+id+"/"+what, nil); !strings.Contains(got["error"].(string), "no database stands behind") {
 			t.Errorf("%s: %v", what, got)

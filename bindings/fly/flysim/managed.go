@@ -2,7 +2,6 @@ package flysim
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -35,7 +34,7 @@ func (s *Sim) addCluster(name, region, plan string, disk int, from string) *clus
 
 func (s *Sim) clusterView(c *cluster) obj {
 	view := obj{"id": c.id, "name": c.name, "region": c.region, "plan": c.plan, "status": c.status, "disk": c.disk, "replicas": 1,
-		"created_at": stamp(c.created), "organization": obj{"name": s.org, "slug": s.org}, "ip_assignments": obj{"direct": "fdaa:0:18:0:1::" + fmt.Sprint(len(c.name))},
+		"created_at": stamp(c.created), "organization": obj{"name": s.org, "slug": s.org}, "ip_assignments": obj{"direct": ""}, // nothing listens
 		"attached_apps": []obj{}}
 	if c.from != "" {
 		view["restored_from"] = c.from
