@@ -187,7 +187,7 @@ func (g *Gate) settle(ctx, script context.Context, op Op, why string, out *journ
 		if f.Kind == fault.NotFound {
 			return true, nil // what it acts on is not there: sent again it does nothing but say so
 		}
-		if !f.Transient || try >= g.tries(Op{Effect: binding.Reads}, f) {
+		if !f.Transient || try >= stormTries || try >= readTries && f.Kind != fault.RateLimited {
 			look = "finding out failed as well: " + f.Error()
 			break
 		}
