@@ -1,6 +1,6 @@
 --- Scenario 2 of the recovery plan: the application has failed, or serves badly.
 local fly, notify = require "fly", require "notify"
-local apps, database, health = require "std.apps", require "std.database", require "std.health"
+local apps, database, faults, health = require "std.apps", require "std.database", require "std.faults", require "std.health"
 
 return runbook {
   title = "Application failure",
@@ -50,10 +50,12 @@ return runbook {
       if found.serving > 0 and #found.unwell > 0 then
         for _, id in ipairs(found.unwell) do
           local ok, fault = pcall(fly.machine_restart, { app = input.app, machine = id, within = "2m" })
+          if not ok and faults.blocked(fault) then error(fault) end
           if not ok then note("Machine " .. id .. " did not come back: " .. tostring(fault)) end
         end
       else
         local ok, fault = pcall(fly.restart, { app = input.app, within = "2m" })
+        if not ok and faults.blocked(fault) then error(fault) end
         if not ok then note("The restart did not help: " .. tostring(fault)) end
       end
       return health.customers_served(input.page, "1m") and apps.all_well_within("1m", input.app)

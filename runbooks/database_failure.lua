@@ -1,6 +1,6 @@
 --- Scenario 1 of the recovery plan: the production database has failed.
 local fly, notify = require "fly", require "notify"
-local database, health = require "std.database", require "std.health"
+local database, faults, health = require "std.database", require "std.faults", require "std.health"
 
 return runbook {
   title = "Database failure",
@@ -41,6 +41,7 @@ return runbook {
 
     local after_restart = step("Try a restart of the database", function()
       local ok, fault = pcall(fly.pg_restart, { app = input.database, within = "5m" })
+      if not ok and faults.blocked(fault) then error(fault) end
       if not ok then note("The restart did not bring it back: " .. tostring(fault)) end
       return database.well_within(ok and "5m" or "1m", input.database)
     end)
@@ -58,6 +59,7 @@ return runbook {
         approve("Promote the best replica of " .. input.database)
         promoted = step("Promote the best replica", function()
           local ok, done = pcall(fly.pg_failover, { app = input.database })
+          if not ok and faults.blocked(done) then error(done) end
           if not ok then
             note("No replica could be promoted: " .. tostring(done))
             return false

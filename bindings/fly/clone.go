@@ -159,7 +159,7 @@ func (c *Client) copy(ctx context.Context, k copying, m *machine, all []*machine
 			put(config, "env", "PRIMARY_REGION", k.region)
 		}
 		delete(config, "standbys")
-		for _, label := range []string{restartLabel, promoteLabel, demoteLabel} { // those say what was done to the other machine
+		for _, label := range []string{restartLabel, startLabel, promoteLabel, demoteLabel} { // those say what was done to the other machine
 			delete(section(config, "metadata"), label)
 		}
 		if err := c.furnish(ctx, b, k, m, config); err != nil {

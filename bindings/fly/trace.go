@@ -16,14 +16,16 @@ import (
 // before it.
 const restartLabel = "drhost_restart"
 
-// markRestart writes it, before the restart leaves. Nothing on the machine
-// changes by it.
+// markRestart writes it, before the restart leaves, unless it is there from an
+// earlier try and nothing has happened since. Nothing on the machine changes
+// by it.
 func (c *Client) markRestart(ctx context.Context, op string, l *lease, m *machine) error {
 	key := binding.Key(ctx)
-	if by, _, _ := strings.Cut(m.metadata(restartLabel), " "); key == "" || by == key {
-		return nil // an earlier attempt has written it: what came after that counts
+	mark := key + " " + m.newest()
+	if key == "" || m.metadata(restartLabel) == mark {
+		return nil
 	}
-	return c.setMetadata(ctx, op, l.app, l.id, l, restartLabel, key+" "+m.newest())
+	return c.setMetadata(ctx, op, l.app, l.id, l, restartLabel, mark)
 }
 
 // restartedBy tells whether this very call has restarted the machine before:

@@ -73,6 +73,9 @@ func TestAStartJustBeforeIsNoRestart(t *testing.T) {
 		if n := b.front.count("POST", b.ids[0]+"/restart") - seen; n != 1 {
 			t.Errorf("another life %t: sent %d times afterwards", again, n)
 		}
+		if n := b.front.count("POST", "/metadata/"+restartLabel); n != 1 {
+			t.Errorf("another life %t: marked %d times", again, n)
+		}
 		if s := b.settle("machine_restart", args); s.Landed != binding.Yes {
 			t.Errorf("another life %t: settled %s when it was done", again, s.Landed)
 		}

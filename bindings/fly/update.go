@@ -89,7 +89,7 @@ func (c *Client) changeUnder(ctx context.Context, b *budget, ch change, m *machi
 	if ch.has != nil && ch.has(seen) && seen.metadata(keyLabel) != binding.Key(ctx) {
 		return seen, nil // it was so before
 	}
-	rests := seen.rests() || ch.still != nil && ch.still(seen)
+	rests := c.leftAlone(ctx, seen) || ch.still != nil && ch.still(seen)
 	instance := seen.Instance
 	if !ch.made(ctx, seen) {
 		if instance, err = c.update(ctx, ch, seen, l, rests); err != nil {
@@ -103,10 +103,37 @@ func (c *Client) changeUnder(ctx context.Context, b *budget, ch change, m *machi
 	if rests {
 		what, met = "updated", func(*machine) bool { return true }
 	}
-	now, err := c.reach(ctx, b, ch.op, ch.app, m.ID, what, func(m *machine) bool {
-		return met(m) && (instance == "" || m.Instance == instance)
-	})
+	there := func(m *machine) bool { return instance == "" || m.Instance == instance }
+	if !rests && seen.State == "stopped" {
+		if err := c.startUpdated(ctx, b, ch, m.ID, l, there); err != nil {
+			return nil, err
+		}
+	}
+	now, err := c.reach(ctx, b, ch.op, ch.app, m.ID, what, func(m *machine) bool { return met(m) && there(m) })
 	return now, accepted(err)
+}
+
+// startLabel is the metadata by which a machine tells which call has changed
+// it in order that it runs afterwards.
+const startLabel = "drhost_start"
+
+// leftAlone tells of a machine that rests, and not just between a change by
+// this call and the start that belongs to it.
+func (c *Client) leftAlone(ctx context.Context, m *machine) bool {
+	key := binding.Key(ctx)
+	return m.rests() && (key == "" || m.metadata(startLabel) != key)
+}
+
+// startUpdated starts a machine whose program had ended before it was changed:
+// Fly leaves one that did not run as it was.
+func (c *Client) startUpdated(ctx context.Context, b *budget, ch change, id string, l *lease, there func(*machine) bool) error {
+	now, err := c.reach(ctx, b, ch.op, ch.app, id, "updated", func(m *machine) bool {
+		return there(m) && (m.State == "stopped" || m.State == "starting" || started(m))
+	})
+	if err != nil || now.State != "stopped" {
+		return accepted(err)
+	}
+	return begun(c.act(ctx, ch.op, l, "start", "/start", nil, nil))
 }
 
 // update sends the whole changed configuration; it answers the new instance.
@@ -114,6 +141,9 @@ func (c *Client) update(ctx context.Context, ch change, m *machine, l *lease, re
 	config := edited(m.Config, binding.Key(ctx))
 	if err := ch.edit(config); err != nil {
 		return "", before(err)
+	}
+	if key := binding.Key(ctx); key != "" && !rests {
+		put(config, "metadata", startLabel, key)
 	}
 	if err := l.keep(ctx, ch.op); err != nil {
 		return "", before(err)
@@ -142,7 +172,7 @@ func (c *Client) rolled(ctx context.Context, ch change) (binding.Settlement[Upda
 				out.Skipped = append(out.Skipped, m.ID)
 				continue
 			}
-			if !ch.made(ctx, m) || !m.rests() && !m.healthy() {
+			if !ch.made(ctx, m) || !c.leftAlone(ctx, m) && !m.healthy() {
 				return Updated{}, false, nil
 			}
 			out.Machines = append(out.Machines, machineOf(ch.app, m))

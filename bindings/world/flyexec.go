@@ -86,16 +86,19 @@ func withoutPort(words []string) []string {
 	return words
 }
 
-// variable answers the one thing that flyctl asks a shell: the value of a
-// variable.
+// variable answers the one thing that flyctl asks a shell, the value of a
+// variable, and what people try first.
 func variable(words []string, env map[string]string) flysim.Output {
 	if len(words) == 3 && words[1] == "-c" {
 		if name, found := strings.CutPrefix(words[2], "echo $"); found {
 			return flysim.Output{Stdout: env[strings.Trim(name, "{}")] + "\n"}
 		}
 	}
-	if len(words) > 0 && words[0] == "true" {
+	switch {
+	case len(words) > 0 && words[0] == "true":
 		return flysim.Output{}
+	case len(words) > 0 && words[0] == "echo":
+		return flysim.Output{Stdout: strings.Join(words[1:], " ") + "\n"}
 	}
 	return flysim.Output{Exit: 127, Stderr: "exec: not found in the image\n"}
 }

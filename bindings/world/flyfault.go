@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/webhost-systems/drhost/bindings/fly/flysim"
 	"github.com/webhost-systems/drhost/bindings/world/machine"
@@ -105,6 +106,23 @@ func (w *World) HangMachine(key string) error {
 		}
 		return w.fly.Hung(id)
 	})
+}
+
+// HoldLease lets somebody else hold a machine's lease, for some minutes (an
+// hour when 0), as a deployment does that hangs.
+func (w *World) HoldLease(key, by string, minutes float64) error {
+	if minutes == 0 {
+		minutes = 60
+	}
+	id, _, _, err := w.flyMachine(key)
+	if err == nil {
+		err = w.fly.HoldLease(id, or(by, "deployer@webhost.systems"), time.Duration(minutes*float64(time.Minute)))
+	}
+	if err != nil {
+		return fmt.Errorf("hold_lease: %w", err)
+	}
+	w.record("hold_lease", map[string]any{"machine": key, "by": by})
+	return nil
 }
 
 // LoseLeader lets the host of a Postgres app's primary fail for good.

@@ -1,6 +1,7 @@
 package world
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -82,7 +83,7 @@ func (w *World) fault(a *arguments) (do func() error) {
 
 // FaultNames are the names that Inject knows.
 func FaultNames() []string {
-	return []string{"api", "bad_release", "break_server", "cut_provider", "disk_full", "hang_machine", "hang_server", "heal_api", "kill_machine",
+	return []string{"api", "bad_release", "break_server", "cut_provider", "disk_full", "hang_machine", "hang_server", "heal_api", "hold_lease", "kill_machine",
 		"kill_server", "later", "lose_leader", "lose_machine", "lose_record", "region_down", "region_full", "region_up", "replica_lag", "revoke_token",
 		"rogue_record", "sold_out", "wrong_record", "zone_status"}
 }
@@ -108,6 +109,9 @@ func (w *World) flyFault(a *arguments) func() error {
 		return one("machine", w.LoseMachine)
 	case "hang_machine":
 		return one("machine", w.HangMachine)
+	case "hold_lease":
+		machine, by, minutes := a.text("machine", true), a.text("by", false), a.number("minutes")
+		return func() error { return w.HoldLease(machine, by, minutes) }
 	case "replica_lag":
 		return one("machine", w.ReplicaLag)
 	case "lose_leader":
@@ -173,8 +177,11 @@ func (a *arguments) number(key string) float64 {
 func (a *arguments) table(key string) map[string]any {
 	v, ok := a.take(key)
 	m, isTable := v.(map[string]any)
+	if text, isText := v.(string); isText { // as a command line gives it
+		isTable = json.Unmarshal([]byte(text), &m) == nil && m != nil
+	}
 	if ok && !isTable {
-		a.wrong(key, "a table")
+		a.wrong(key, `a table, such as {"provider":"fly"}`)
 	}
 	return m
 }

@@ -147,6 +147,7 @@ func (w *World) makeFolder(context.Context) error {
 		}
 		*secret = hex.EncodeToString(raw)
 	}
+	w.access.flyToken = macaroon(w.access.flyToken)
 	return w.makeKey()
 }
 

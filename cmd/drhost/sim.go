@@ -46,7 +46,7 @@ drhost sim fault, and recover it with drhost run --env sim. Ctrl-C ends it.`,
 				}
 				fmt.Fprintf(w, "# HTTPS_PROXY and SSL_CERT_FILE lead clients without an endpoint option, such as flarectl, to the simulated\n# providers and nowhere else; the DNS of this world: dig @$DRHOST_DNS_HOST -p $DRHOST_DNS_PORT hobby.webhost.systems\n")
 				if _, flies := sim.World.Settings["fly"]; flies {
-					fmt.Fprint(w, "# flyctl leaves an agent running: flyctl agent stop\n# break it:   drhost sim fault lose_leader app=webhost-prod-db\n# Ctrl-C ends it\n")
+					fmt.Fprint(w, "# flyctl leaves an agent running: flyctl agent stop; after deploy and secrets set it asks a public DNS server for\n# a minute, which does not know this world: --dns-checks=false\n# break it:   drhost sim fault lose_leader app=webhost-prod-db\n# Ctrl-C ends it\n")
 					return nil
 				}
 				_, err := fmt.Fprintf(w, "# break it:   drhost sim fault kill_server server=hobby-1\n# recover it: drhost run runbooks/hetzner_failure.lua --env sim --input server=hobby-1\n# Ctrl-C ends it\n")

@@ -17,8 +17,12 @@ const (
 	readTries     = 6
 	mutationTries = 8
 	hurriedTries  = 3
-	firstBackoff  = 500 * time.Millisecond
-	longBackoff   = 30 * time.Second
+	// stormTries is how often a provider is asked that asks for patience: some
+	// four minutes. When a region is out everybody calls it.
+	stormTries = 16
+
+	firstBackoff = 500 * time.Millisecond
+	longBackoff  = 30 * time.Second
 )
 
 // carry makes the call until its outcome is known. A read is repeated on
@@ -96,6 +100,8 @@ func (g *Gate) tries(op Op, f *fault.Fault) int {
 		return 1
 	case g.o.Hurry:
 		return hurriedTries
+	case f.Kind == fault.RateLimited:
+		return stormTries
 	case op.Effect == binding.Reads:
 		return readTries
 	}
@@ -181,7 +187,7 @@ func (g *Gate) settle(ctx, script context.Context, op Op, why string, out *journ
 		if f.Kind == fault.NotFound {
 			return true, nil // what it acts on is not there: sent again it does nothing but say so
 		}
-		if !f.Transient || try >= readTries {
+		if !f.Transient || try >= stormTries || try >= readTries && f.Kind != fault.RateLimited {
 			look = "finding out failed as well: " + f.Error()
 			break
 		}

@@ -97,6 +97,7 @@ func (t *trial) fly(ctx context.Context, s world.State, add func(string, ...any)
 		a := s.Fly.Apps[name]
 		add("fly %s: postgres %t, address %s, releases %v", name, a.Postgres, a.Address, a.Releases)
 		for id, m := range a.Machines {
+			delete(m.Metadata, restartMark)
 			add("fly %s, machine %s in %s: %s, image %s, %d MB, cordoned %t, reachable %t, hung %t, %v", name, id, m.Region, m.State, m.Image, m.MemoryMB,
 				m.Cordoned, m.Reachable, m.Hung, m.Metadata)
 		}
@@ -133,12 +134,16 @@ func led(s world.State, app string) bool {
 	return false
 }
 
+// restartMark is the metadata by which a machine tells which call was about to
+// restart it, and after which event: every life may see another one.
+const restartMark = "drhost_restart"
+
 // flyDeed is what a request did to Fly.io, "" when it is nothing that counts:
-// every life takes and gives back leases of its own.
+// every life takes and gives back leases of its own, and makes its marks.
 func (t *trial) flyDeed(r world.Request) string {
 	path := t.before.plain(r.Path)
 	switch {
-	case strings.HasSuffix(path, "/lease"):
+	case strings.HasSuffix(path, "/lease"), strings.HasSuffix(path, "/metadata/"+restartMark):
 		return ""
 	case strings.HasSuffix(path, "/exec"):
 		var c struct {

@@ -35,6 +35,8 @@ func TestFlyIsTheSameInEveryWorld(t *testing.T) {
 		{"POST", "/v1/apps/db/machines/fedcba98765432", "{}", "POST /v1/apps/db/machines/new"},
 		{"POST", "/v1/apps/db/machines/0123456789abcd/lease", "{}", ""},
 		{"DELETE", "/v1/apps/db/machines/0123456789abcd/lease", "", ""},
+		{"POST", "/v1/apps/db/machines/0123456789abcd/metadata/drhost_restart", "{}", ""},
+		{"POST", "/v1/apps/db/machines/0123456789abcd/metadata/drhost_promote", "{}", "POST /v1/apps/db/machines/db-1/metadata/drhost_promote"},
 		{"POST", "/v1/apps/db/machines/0123456789abcd/exec", `{"command":["repmgr","standby","promote"]}`, "POST /v1/apps/db/machines/db-1/exec repmgr standby promote"},
 	} {
 		if got := trial.flyDeed(world.Request{Method: d.method, Path: d.path, Body: d.body}); got != d.want {

@@ -168,7 +168,7 @@ func (s *Sim) route(c *call) (answer, *problem) {
 	}
 	switch c.method + " " + strings.Join(c.path[2:], "/") {
 	case "PUT activation_check":
-		return answer{result: map[string]any{"id": z.id}}, nil
+		return answer{result: map[string]any{"id": z.id}, messages: []notice{{Message: "The activation check was requested."}}}, nil
 	case "POST purge_cache":
 		return purge(z, c)
 	}

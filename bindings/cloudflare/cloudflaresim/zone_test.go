@@ -24,8 +24,8 @@ func TestZonesComeAndGo(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	if _, err := a.api.ZoneActivationCheck(ctx, z.ID); err != nil {
-		t.Error(err)
+	if got, err := a.api.ZoneActivationCheck(ctx, z.ID); err != nil || len(got.Messages) != 1 { // flarectl prints the first
+		t.Errorf("%+v, %v", got, err)
 	}
 	if _, err := a.api.PurgeEverything(ctx, z.ID); err != nil {
 		t.Error(err)

@@ -3,6 +3,7 @@ package flysim
 import (
 	"context"
 	"fmt"
+	"time"
 )
 
 // findMachine finds a machine by its id or its name; the caller holds the
@@ -145,5 +146,18 @@ func (s *Sim) Deploy(ctx context.Context, app, image string) error {
 			return ctx.Err()
 		}
 	}
+	return nil
+}
+
+// HoldLease lets somebody else hold a machine's lease for a while, who renews
+// it: a deployment that hangs.
+func (s *Sim) HoldLease(key, by string, d time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := s.findMachine(key)
+	if m == nil {
+		return fmt.Errorf("there is no machine %q", key)
+	}
+	m.lease = &lease{nonce: s.hex(12), owner: by, about: "deployment", version: m.instance, expires: s.lasting(d)}
 	return nil
 }

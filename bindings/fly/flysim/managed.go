@@ -2,14 +2,15 @@ package flysim
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 )
 
-// cluster is a managed Postgres cluster. It exists in the books only.
+// cluster is a managed Postgres cluster. It exists in the books only: no
+// database stands behind it, so that nothing can be connected to. What a
+// recovery does with the data of one is drilled with the clusters of apps.
 type cluster struct {
 	id, name, region, plan, status string
 	disk                           int
@@ -33,7 +34,7 @@ func (s *Sim) addCluster(name, region, plan string, disk int, from string) *clus
 
 func (s *Sim) clusterView(c *cluster) obj {
 	view := obj{"id": c.id, "name": c.name, "region": c.region, "plan": c.plan, "status": c.status, "disk": c.disk, "replicas": 1,
-		"created_at": stamp(c.created), "organization": obj{"name": s.org, "slug": s.org}, "ip_assignments": obj{"direct": "fdaa:0:18:0:1::" + fmt.Sprint(len(c.name))},
+		"created_at": stamp(c.created), "organization": obj{"name": s.org, "slug": s.org}, "ip_assignments": obj{"direct": ""}, // nothing listens
 		"attached_apps": []obj{}}
 	if c.from != "" {
 		view["restored_from"] = c.from
@@ -61,8 +62,18 @@ func (s *Sim) getCluster(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	// There are no credentials: no database stands behind a managed cluster.
-	return 200, obj{"data": s.clusterView(k), "credentials": obj{"status": "ready", "user": "fly-user", "password": "", "dbname": "fly-db", "pgbouncer_uri": ""}}, nil
+	// There is nothing to log into; "error" is how the vendor says that it has
+	// no credentials to give.
+	return 200, obj{"data": s.clusterView(k), "credentials": obj{"status": "error", "user": "", "password": "", "dbname": "", "pgbouncer_uri": ""}}, nil
+}
+
+// noDatabase refuses whatever wants to look into a managed cluster: users,
+// databases, extensions, attachments.
+func (s *Sim) noDatabase(c *call) (int, any, error) {
+	if _, err := s.clusterOf(c); err != nil {
+		return 0, nil, err
+	}
+	return 0, nil, &problem{501, "no database stands behind a managed cluster of this simulator: it has backups, restores and forks, and nothing to connect to", "not_implemented"}
 }
 
 func backupView(b *clusterBackup) obj {

@@ -127,12 +127,21 @@ func (s *Sim) move(m *machine, state string) func(context.Context, int) bool {
 	}
 }
 
-// relaunch starts a machine anew after an update; the caller holds the lock.
+// relaunch starts a machine anew after an update, except one that was stopped:
+// that stays so, as Fly's log says ("machine was in a non-started state prior
+// to the update so leaving the new version stopped"). The caller holds the
+// lock.
 func (s *Sim) relaunch(m *machine) {
 	ran := m.state == started || m.state == starting || m.state == restarting
+	rested := m.state == stopped || m.state == suspended
 	s.enter(m, replacing)
-	if ran {
+	switch {
+	case ran:
 		s.turn(m, s.pause(s.latency.Update), s.end(m, starting, true), s.pause(s.latency.Start), s.bring(m))
+		return
+	case rested:
+		s.addLog(m, "info", "machine was in a non-started state prior to the update so leaving the new version stopped")
+		s.turn(m, s.pause(s.latency.Update), s.move(m, stopped))
 		return
 	}
 	s.turn(m, s.pause(s.latency.Update), s.move(m, starting), s.pause(s.latency.Start), s.bring(m))

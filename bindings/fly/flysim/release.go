@@ -101,7 +101,7 @@ func (s *Sim) releaseTimes(*call) (int, any, error) {
 // image that is named needs none.
 func (s *Sim) createBuild(*call) (int, any, error) {
 	s.sequence++
-	return 201, obj{"id": s.sequence, "status": "started", "wallclock_time_ms": 0}, nil
+	return 200, obj{"id": s.sequence, "status": "started", "wallclock_time_ms": 0}, nil
 }
 
 func (s *Sim) finishBuild(c *call) (int, any, error) {

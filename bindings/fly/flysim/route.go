@@ -84,6 +84,7 @@ func (s *Sim) moreRoutes(mux *http.ServeMux, app string) {
 func (s *Sim) managedRoutes(mux *http.ServeMux) {
 	s.route(mux, "GET /v1/postgres", "", s.listClusters)
 	s.route(mux, "GET /api/v1/organizations/{org}/postgres", "", s.listClusters)
+	s.route(mux, "GET /api/v1/organizations/{org}/postgres/deleted", "", func(*call) (int, any, error) { return 200, obj{"data": []obj{}}, nil })
 	s.route(mux, "GET /api/v1/organizations/{org}/postgres/{cluster}", "", s.getCluster)
 	for _, base := range []string{"/v1/postgres/{cluster}", "/api/v1/postgres/{cluster}"} {
 		s.route(mux, "GET "+base, "", s.getCluster)
@@ -91,5 +92,6 @@ func (s *Sim) managedRoutes(mux *http.ServeMux) {
 		s.route(mux, "POST "+base+"/backups", "mpg_backup", s.createClusterBackup)
 		s.route(mux, "POST "+base+"/restore", "mpg_restore", s.restoreCluster)
 		s.route(mux, "POST "+base+"/fork", "mpg_fork", s.forkCluster)
+		s.route(mux, base+"/{what...}", "", s.noDatabase)
 	}
 }

@@ -32,10 +32,16 @@ func (s *Sim) queries() obj {
 		"organization":  field(func(args obj) (any, error) { return s.orgNode(), nil }),
 		"viewer": obj{typeKey: "User", "id": "u1", "email": owner, "name": owner, "enablePaidHobby": true,
 			"organizations": nodes([]obj{s.orgNode()}), "personalOrganization": s.orgNode()},
-		"nearestRegion":      field(func(obj) (any, error) { return s.regionNodes()[0], nil }),
-		"platform":           obj{typeKey: "PlatformInformation", "requestRegion": home, "regions": s.regionNodes(), "vmSizes": []obj{}},
-		"latestImageDetails": field(func(args obj) (any, error) { return imageNode(fmt.Sprint(args["image"])), nil }),
-		"latestImageTag":     field(func(args obj) (any, error) { return fmt.Sprint(args["repository"], ":16.2"), nil }),
+		"nearestRegion": field(func(obj) (any, error) { return s.regionNodes()[0], nil }),
+		"platform":      obj{typeKey: "PlatformInformation", "requestRegion": home, "regions": s.regionNodes(), "vmSizes": []obj{}},
+		"latestImageDetails": field(func(args obj) (any, error) {
+			image := fmt.Sprint(args["image"])
+			if !strings.HasPrefix(word(imageRef(image), "repository"), "flyio/") { // of other images Fly knows no newer ones
+				return nil, errors.New("Unknown repository")
+			}
+			return imageNode(image), nil
+		}),
+		"latestImageTag": field(func(args obj) (any, error) { return fmt.Sprint(args["repository"], ":16.2"), nil }),
 		"volume": field(func(args obj) (any, error) {
 			for _, a := range s.apps {
 				if v := a.volumes[fmt.Sprint(args["id"])]; v != nil {
@@ -66,7 +72,15 @@ func (s *Sim) mutations() obj {
 			if a == nil {
 				return nil, errors.New("Could not find App")
 			}
-			return obj{typeKey: "AllocateIPAddressPayload", "ipAddress": privateNode(a)}, nil
+			address := obj{} // a shared address is the app's already
+			switch kind := word(part(args, "input"), "type"); kind {
+			case "shared_v4":
+			case "private_v6":
+				address = privateNode(a)
+			default:
+				return nil, fmt.Errorf("this organization cannot be given an address of type %s", kind)
+			}
+			return obj{typeKey: "AllocateIPAddressPayload", "ipAddress": address, "app": s.appNode(a)}, nil
 		}),
 		// Nothing here is entered by SSH, and nobody asks for the cluster's
 		// state elsewhere: both are only handed out.
@@ -104,7 +118,8 @@ func (s *Sim) orgNode() obj {
 	peer := field(func(obj) (any, error) { return nil, nil })
 	return obj{typeKey: "Organization", "id": "jlyv9r5d56v18u", "internalNumericId": fmt.Sprint(orgNumber), "slug": s.org, "rawSlug": s.org, "name": s.org,
 		"type": "SHARED", "paidPlan": true, "billable": true, "viewerRole": "admin", "billingStatus": "CURRENT", "remoteBuilderImage": "",
-		"remoteBuilderApp": nil, "wireGuardPeer": peer, "wireGuardPeers": nodes([]obj{}), "limitedAccessTokens": nodes([]obj{})}
+		"remoteBuilderApp": nil, "addOns": nodes([]obj{}), "addOnSsoLink": nil, "provisionsBetaExtensions": false, "members": obj{typeKey: "OrganizationMembershipsConnection", "edges": []obj{{typeKey: "OrganizationMembershipsEdge", "cursor": "MQ",
+			"joinedAt": "2026-01-01T00:00:00Z", "role": "ADMIN", "node": obj{typeKey: "User", "id": "u1", "email": owner, "name": owner}}}}, "wireGuardPeer": peer, "wireGuardPeers": nodes([]obj{}), "limitedAccessTokens": nodes([]obj{})}
 }
 
 func (s *Sim) regionNodes() []obj {
@@ -160,7 +175,7 @@ func (s *Sim) appNode(a *app) obj {
 	return obj{typeKey: "App", "id": a.id, "internalNumericId": a.number, "name": a.name, "hostname": a.name + ".fly.dev", "appUrl": "https://" + a.name + ".fly.dev",
 		"deployed": len(a.machines) > 0, "status": a.status(), "version": len(a.releases), "platformVersion": "machines", "network": "default", "networkId": 1,
 		"organization": s.orgNode(), "role": role, "currentRelease": current, "currentReleaseUnprocessed": current, "releases": releases,
-		"releasesUnprocessed": releases, "config": obj{typeKey: "AppConfig", "definition": a.config}, "services": []obj{}, "ipAddresses": nodes([]obj{addressNode(a)}),
+		"releasesUnprocessed": releases, "config": obj{typeKey: "AppConfig", "definition": a.config}, "services": []obj{}, "ipAddresses": nodes([]obj{}), "addOns": nodes([]obj{}),
 		"sharedIpAddress": a.shared, "cnameTarget": a.id + "." + a.name + ".fly.dev", "imageDetails": imageNode(image), "currentLock": nil, "egressIpAddresses": nodes([]obj{}),
 		"machines": field(func(obj) (any, error) { return nodes(s.machineNodes(a)), nil }), "regions": []obj{}, "backupRegions": []obj{}, "autoscaling": nil,
 		"secrets": field(func(obj) (any, error) { return s.secretNodes(a), nil }), "limitedAccessTokens": nodes([]obj{}),
