@@ -68,7 +68,7 @@ return runbook {
       return { image = app.image, serving = app.serving, unwell = #unwell }
     end)
 
-    if now.serving == 0 or now.unwell > 0 then
+    if now.unwell > 0 then -- machines on hosts that do not answer need others in their place, no other release
       local good = step("Find the last good release", function()
         return expect("there is an earlier release to go back to (else mend the application and deploy it)", apps.good_release(input.app, now.image))
       end)
@@ -80,7 +80,10 @@ return runbook {
 
     step("Scale to handle the load", {
       optional = true,
-      undo = function(before) fly.scale_count { app = input.app, count = before.serving } end,
+      undo = function(before)
+        if before.serving == 0 then return note("Nothing served before: the machines that were made are left, they are all there is") end
+        fly.scale_count { app = input.app, count = before.serving }
+      end,
     }, function()
       local before = fly.status { app = input.app }
       if before.serving < input.machines then
