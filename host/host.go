@@ -39,10 +39,10 @@ type Host struct {
 	WorldVerbs []string
 	// WorldArguments are the names of what a fault is told. May be nil.
 	WorldArguments func(fault string) []string
-	Version    string
-	State      string // the folder given by --state; "" for the default
-	Clock      clock.Clock
-	Seams      Seams // for tests; empty in a program
+	Version        string
+	State          string // the folder given by --state; "" for the default
+	Clock          clock.Clock
+	Seams          Seams // for tests; empty in a program
 
 	redactor secret.Redactor // knows every credential that this process has resolved
 }

@@ -385,15 +385,21 @@ func TestPlanTellsBothWays(t *testing.T) {
 func TestPlansOfTheProductionTierAreWhole(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, production)
-	if _, err := s.sim.Live.Do("lose_leader", map[string]any{"app": "webhost-prod-db"}); err != nil {
-		t.Fatal(err)
-	}
 	whole := func(name string) {
 		t.Helper()
 		p := s.plan(t, filepath.Join(s.dir, "runbooks", name), disaster{}).Report.Plan
 		if p.LeftOut > 0 {
 			t.Errorf("the plan of %s leaves %d choices out after %d ways", name, p.LeftOut, len(p.Ways))
 		}
+	}
+	for _, machine := range []string{"webhost-prod-1", "webhost-prod-2"} {
+		if _, err := s.sim.Live.Do("hang_machine", map[string]any{"machine": machine}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole("application_failure.lua")
+	if _, err := s.sim.Live.Do("lose_leader", map[string]any{"app": "webhost-prod-db"}); err != nil {
+		t.Fatal(err)
 	}
 	whole("database_failure.lua")
 	for verb, args := range map[string]map[string]any{"region_down": {"region": "ams"},
