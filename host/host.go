@@ -37,10 +37,12 @@ type Host struct {
 	Worlds  Worlds            // starts simulated worlds; nil: there are none
 	// WorldVerbs are what drills can say to a world, for the checker.
 	WorldVerbs []string
-	Version    string
-	State      string // the folder given by --state; "" for the default
-	Clock      clock.Clock
-	Seams      Seams // for tests; empty in a program
+	// WorldArguments are the names of what a fault is told. May be nil.
+	WorldArguments func(fault string) []string
+	Version        string
+	State          string // the folder given by --state; "" for the default
+	Clock          clock.Clock
+	Seams          Seams // for tests; empty in a program
 
 	redactor secret.Redactor // knows every credential that this process has resolved
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/webhost-systems/drhost/host/binding"
@@ -85,19 +87,33 @@ func inputValue(ctx context.Context, name string, declaration any, r Request) (a
 	return nil, fmt.Errorf("input %q is missing: %s; add --input %s=%s", name, doc, name, example)
 }
 
+// allowed is the value of an input that was given as text: one of its choices,
+// else of the kind that its default is.
 func allowed(name, given string, d map[string]any) (any, error) {
 	choices, _ := d["choices"].([]any)
 	var words []string
 	for _, c := range choices {
-		words = append(words, fmt.Sprint(c))
-	}
-	for _, w := range words {
-		if w == given {
-			return given, nil
+		word := fmt.Sprint(c)
+		if word == given {
+			return c, nil
 		}
+		words = append(words, word)
 	}
 	if len(words) > 0 {
 		return nil, fmt.Errorf("input %s=%s: it must be one of %s", name, given, strings.Join(words, ", "))
+	}
+	switch standard := d["default"].(type) {
+	case float64:
+		n, err := strconv.ParseFloat(given, 64)
+		if err != nil || math.IsNaN(n) || math.IsInf(n, 0) {
+			return nil, fmt.Errorf("input %s=%s: it must be a number, such as %v", name, given, standard)
+		}
+		return n, nil
+	case bool:
+		if given != "true" && given != "false" {
+			return nil, fmt.Errorf("input %s=%s: it must be true or false", name, given)
+		}
+		return given == "true", nil
 	}
 	return given, nil
 }

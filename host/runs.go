@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/webhost-systems/drhost/host/check"
 	"github.com/webhost-systems/drhost/host/config"
+	"github.com/webhost-systems/drhost/host/drill"
 	"github.com/webhost-systems/drhost/host/report"
 	"github.com/webhost-systems/drhost/host/sandbox"
 )
@@ -156,8 +158,11 @@ func (h *Host) examine(source sandbox.Source) []check.Problem {
 	if HasErrors(problems) {
 		return problems
 	}
-	_, err := h.load(h.bundle(source))
+	script, err := h.load(h.bundle(source))
 	if err == nil {
+		if script.Form == "drill" {
+			problems = append(problems, h.examineDrill(source, script)...)
+		}
 		return problems
 	}
 	p := check.Problem{File: source.File, Line: 1, Code: "load", Severity: check.Error, Message: err.Error()}
@@ -169,6 +174,60 @@ func (h *Host) examine(source sandbox.Source) []check.Problem {
 		}
 	}
 	return append(problems, p)
+}
+
+// examineDrill looks at what a drill names besides itself: its world, its
+// runbook, and what it gives to that.
+func (h *Host) examineDrill(source sandbox.Source, script *sandbox.Script) []check.Problem {
+	d, err := drill.Parse(source.File, script.Head)
+	if err != nil {
+		return []check.Problem{{File: source.File, Line: 1, Code: check.CodeHead, Severity: check.Error, Message: strings.TrimPrefix(err.Error(), source.File+": ")}}
+	}
+	var out []check.Problem
+	wrong := func(key string, err error) {
+		if err != nil {
+			out = append(out, check.Problem{File: source.File, Line: lineOf(source.Text, key), Code: check.CodeHead, Severity: check.Error, Message: err.Error()})
+		}
+	}
+	if _, err := os.Stat(d.World); err != nil {
+		wrong("world", fmt.Errorf("there is no world %s%s", d.World, nearFile(d.World)))
+	}
+	if d.Every != "" && period(d.Every) == 0 {
+		wrong("every", fmt.Errorf("every = %q: a drill is due daily, weekly, monthly or quarterly", d.Every))
+	}
+	book, err := readSource(d.Runbook)
+	if err != nil {
+		wrong("runbook", err)
+		return out
+	}
+	runbook, err := h.load(h.bundle(book))
+	switch {
+	case err != nil: // a check of that file tells
+	case runbook.Form != "runbook":
+		wrong("runbook", fmt.Errorf("%s is a %s, not a runbook", d.Runbook, runbook.Form))
+	default:
+		wrong("input", knownInput(runbook, d.Runbook, d.Input))
+		declared, _ := runbook.Head["input"].(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(declared)) {
+			about, _ := declared[name].(map[string]any)
+			_, given := d.Input[name]
+			if optional, _ := about["optional"].(bool); !given && !optional && about["default"] == nil {
+				wrong("input", fmt.Errorf("%s needs the input %q, and the drill gives none", d.Runbook, name))
+			}
+		}
+	}
+	return out
+}
+
+// lineOf is the line on which a field of a head is set, as far as it can be
+// told without the tree; 1 else.
+func lineOf(text []byte, key string) int {
+	for i, line := range strings.Split(string(text), "\n") {
+		if rest, ok := strings.CutPrefix(strings.TrimSpace(line), key); ok && strings.HasPrefix(strings.TrimSpace(rest), "=") {
+			return i + 1
+		}
+	}
+	return 1
 }
 
 // luaFiles are the scripts named by paths; in a folder, those in and under it

@@ -368,5 +368,5 @@ func (h *Host) checkSource(source bundle) []check.Problem {
 }
 
 func (h *Host) checkOptions() check.Options {
-	return check.Options{Catalog: h.Catalog, Std: h.Std, World: h.WorldVerbs}
+	return check.Options{Catalog: h.Catalog, Std: h.Std, World: h.WorldVerbs, WorldArgs: h.WorldArguments}
 }

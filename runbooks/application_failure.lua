@@ -18,13 +18,12 @@ return runbook {
     local found = step("Check the application", function()
       local app = fly.status { app = input.app }
       local answer = health.page(input.page)
-      local unwell, lost = apps.unwell(app)
       note(app.serving .. " of " .. #app.machines .. " machines serve; customers are "
         .. (answer.ok and "answered" or "not answered: " .. answer.reason))
       for _, problem in ipairs(app.problems) do note(problem) end
-      return { image = app.image, serving = app.serving, unwell = unwell, lost = #lost, answered = answer.ok }
+      return { image = app.image, serving = app.serving, unwell = app.unwell, well = app.well, answered = answer.ok }
     end)
-    if found.answered and #found.unwell == 0 and found.lost == 0 then
+    if found.answered and found.well then
       return finish(input.app .. " serves on all of its machines; nothing was changed")
     end
 
@@ -66,11 +65,10 @@ return runbook {
 
     local now = step("Check whether customers are answered now", function()
       local app = fly.status { app = input.app }
-      local unwell = apps.unwell(app)
-      return { image = app.image, serving = app.serving, unwell = #unwell }
+      return { image = app.image, mend = not app.well and #app.unwell > 0 }
     end)
 
-    if now.serving == 0 or now.unwell > 0 then
+    if now.mend then -- machines on hosts that do not answer need others in their place, no other release
       local good = step("Find the last good release", function()
         return expect("there is an earlier release to go back to (else mend the application and deploy it)", apps.good_release(input.app, now.image))
       end)
@@ -82,7 +80,10 @@ return runbook {
 
     step("Scale to handle the load", {
       optional = true,
-      undo = function(before) fly.scale_count { app = input.app, count = before.serving } end,
+      undo = function(before)
+        if before.serving == 0 then return note("Nothing served before: the machines that were made are left, they are all there is") end
+        fly.scale_count { app = input.app, count = before.serving }
+      end,
     }, function()
       local before = fly.status { app = input.app }
       if before.serving < input.machines then

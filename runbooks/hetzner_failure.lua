@@ -45,7 +45,12 @@ return runbook {
     end
 
     local after_hard = step("Try a hard reboot", function()
-      hetzner.reboot { server = server.name, mode = "hard" }
+      if server.status == "off" then
+        note(server.name .. " has no power; it is switched on instead")
+        hetzner.poweron { server = server.name }
+      else
+        hetzner.reboot { server = server.name, mode = "hard" }
+      end
       return health.within("3m", input.domain, server.ipv4)
     end)
     if after_hard then

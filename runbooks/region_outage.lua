@@ -64,6 +64,11 @@ return runbook {
           fly.machine_uncordon { app = input.app, machine = id }
           fly.machine_start { app = input.app, machine = id }
         end
+        for _, machine in ipairs(moved.made) do
+          fly.machine_cordon { app = input.app, machine = machine.id }
+          fly.machine_stop { app = input.app, machine = machine.id }
+        end
+        note("The copies in " .. moved.region .. " are stopped, not destroyed; fly.machine_destroy when nobody needs them")
       end,
     }, function()
       local moved = apps.move(input.app, input.region, { input.backup_region, input.second_region })

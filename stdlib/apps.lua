@@ -1,31 +1,19 @@
---- Applications at Fly.io: which machines are unwell, and where to go back to.
+--- Applications at Fly.io: whether all machines are well, and where to go back to.
 local fly = require "fly"
 
 local apps = {}
 
---- Ids of the machines that should serve customers and do not, in two lists: those that can be restarted, and those on hosts that do not answer. A machine that somebody cordoned is left out.
-function apps.unwell(app)
-  local here, lost = {}, {}
-  for _, machine in ipairs(app.machines) do
-    if not machine.healthy and not machine.cordoned then
-      table.insert(machine.host == "ok" and here or lost, machine.id)
-    end
-  end
-  return here, lost
-end
-
 --- Whether all the machines of an app but the cordoned ones are well within the time given; machines on hosts that do not answer count as unwell.
 function apps.all_well_within(time, app)
   return eventually(time, { every = "10s" }, function()
-    local here, lost = apps.unwell(fly.status { app = app })
-    return #here == 0 and #lost == 0
+    return fly.status { app = app }.well
   end)
 end
 
 --- The newest completed release whose image differs from the one given; nil when there is none among the last 25.
 function apps.good_release(app, image)
-  for _, release in ipairs(fly.releases { app = app }) do
-    if release.status == "complete" and release.image ~= image then return release end
+  for _, release in ipairs(fly.releases { app = app, whole = true }) do
+    if release.image ~= image then return release end
   end
   return nil
 end

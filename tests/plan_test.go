@@ -385,15 +385,21 @@ func TestPlanTellsBothWays(t *testing.T) {
 func TestPlansOfTheProductionTierAreWhole(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, production)
-	if _, err := s.sim.Live.Do("lose_leader", map[string]any{"app": "webhost-prod-db"}); err != nil {
-		t.Fatal(err)
-	}
 	whole := func(name string) {
 		t.Helper()
 		p := s.plan(t, filepath.Join(s.dir, "runbooks", name), disaster{}).Report.Plan
 		if p.LeftOut > 0 {
 			t.Errorf("the plan of %s leaves %d choices out after %d ways", name, p.LeftOut, len(p.Ways))
 		}
+	}
+	for _, machine := range []string{"webhost-prod-1", "webhost-prod-2"} {
+		if _, err := s.sim.Live.Do("hang_machine", map[string]any{"machine": machine}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	whole("application_failure.lua")
+	if _, err := s.sim.Live.Do("lose_leader", map[string]any{"app": "webhost-prod-db"}); err != nil {
+		t.Fatal(err)
 	}
 	whole("database_failure.lua")
 	for verb, args := range map[string]map[string]any{"region_down": {"region": "ams"},
@@ -409,5 +415,44 @@ func TestPlansOfTheProductionTierAreWhole(t *testing.T) {
 	}
 	if r.End.Exit != 1 || !strings.Contains(r.End.Message, "https://www.webhost.systems/health") || !strings.Contains(r.End.Message, "go on with dns_failure.lua") {
 		t.Errorf("exit %d: %s", r.End.Exit, r.End.Message)
+	}
+}
+
+// TestUndoOfARegionsMove: once the region is back, the undo leads customers to
+// it again, and the copies that were made serve nobody any more.
+func TestUndoOfARegionsMove(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, production)
+	do := func(verb string, args map[string]any) {
+		t.Helper()
+		if _, err := s.sim.Live.Do(verb, args); err != nil {
+			t.Fatal(err)
+		}
+		s.settle(t)
+	}
+	do("region_down", map[string]any{"region": "ams"})
+	yes := host.Request{Env: "sim", Mode: "run", Operator: &host.Unattended{Yes: true}, YesDestroy: true, Runbook: filepath.Join(s.dir, "runbooks", "region_outage.lua")}
+	r, err := s.host.Run(t.Context(), yes)
+	if err != nil || r.End.Exit != 0 {
+		t.Fatalf("%v, %+v", err, r)
+	}
+	do("region_up", map[string]any{"region": "ams"})
+	err = clock.Poll(t.Context(), clock.System{}, time.Minute, 100*time.Millisecond, func(ctx context.Context) (bool, error) {
+		r, err = s.host.Undo(ctx, s.dir, r.ID, yes) // the database takes a moment to come back
+		return err == nil && r.End.Exit == 0, err
+	})
+	if err != nil {
+		t.Fatalf("%v, %+v", err, r)
+	}
+	state, err := s.sim.Live.Do("state", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	apps := state.(map[string]any)["fly"].(map[string]any)["apps"].(map[string]any)
+	for id, m := range apps["webhost-prod"].(map[string]any)["machines"].(map[string]any) {
+		machine := m.(map[string]any)
+		if want := map[any]string{"ams": "started", "fra": "stopped"}[machine["region"]]; machine["state"] != want {
+			t.Errorf("machine %s in %v is %v, not %s", id, machine["region"], machine["state"], want)
+		}
 	}
 }

@@ -18,6 +18,9 @@ type App struct {
 	Org      string    `lua:"organization,optional" doc:"Slug of its organization."`
 	Healthy  bool      `lua:"healthy" doc:"Whether at least one machine serves customers: started, on a live host, not cordoned, all checks passing."`
 	Serving  int       `lua:"serving" doc:"How many machines do."`
+	Well     bool      `lua:"well" doc:"Whether every machine does that was not cordoned."`
+	Unwell   []string  `lua:"unwell" doc:"Ids of machines that should and do not, on hosts that answer: a restart or another release may help."`
+	Lost     []string  `lua:"lost" doc:"Ids of those on hosts that do not answer: others in their place help."`
 	Image    string    `lua:"image,optional" doc:"The image that most machines run."`
 	Regions  []string  `lua:"regions" doc:"Regions with at least one machine."`
 	Machines []Machine `lua:"machines" doc:"All machines."`
@@ -57,11 +60,17 @@ func (c *Client) status(ctx context.Context, a appArgs) (App, error) {
 	if err := c.get(ctx, op, "app_get", a.App, "", &app); err != nil {
 		return App{}, err
 	}
-	out := App{Name: a.App, Status: app.Status, Org: app.Org.Slug, Machines: machinesOf(a.App, all), Regions: []string{}, Problems: []string{}}
+	out := App{Name: a.App, Status: app.Status, Org: app.Org.Slug, Machines: machinesOf(a.App, all), Regions: []string{}, Problems: []string{}, Unwell: []string{}, Lost: []string{}}
 	images := map[string]int{}
 	for _, m := range all {
-		if m.healthy() && !m.Cordoned {
+		switch {
+		case m.healthy() && !m.Cordoned:
 			out.Serving++
+		case m.Cordoned || m.healthy():
+		case m.reachable():
+			out.Unwell = append(out.Unwell, m.ID)
+		default:
+			out.Lost = append(out.Lost, m.ID)
 		}
 		if !slices.Contains(out.Regions, m.Region) {
 			out.Regions = append(out.Regions, m.Region)
@@ -71,7 +80,7 @@ func (c *Client) status(ctx context.Context, a appArgs) (App, error) {
 		}
 		out.Problems = append(out.Problems, problemsOf(a.App, m)...)
 	}
-	out.Healthy = out.Serving > 0
+	out.Healthy, out.Well = out.Serving > 0, len(out.Unwell)+len(out.Lost) == 0
 	if len(images) > 1 {
 		out.Problems = append(out.Problems, fmt.Sprintf("the machines run %d different images: a deployment or a rollback stopped half-way", len(images)))
 	}

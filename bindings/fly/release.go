@@ -2,6 +2,7 @@ package fly
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,6 +24,7 @@ type Release struct {
 type releasesArgs struct {
 	App   string `lua:"app" doc:"Name of the app."`
 	Limit int    `lua:"limit" default:"25" doc:"How many at most."`
+	Whole bool   `lua:"whole" default:"false" doc:"Only those of them whose deployment was completed."`
 }
 
 var readReleases = binding.Func[*Client, releasesArgs, []Release]{
@@ -32,7 +34,11 @@ var readReleases = binding.Func[*Client, releasesArgs, []Release]{
 	Example: `fly.releases { app = "webhost-prod" }`,
 	Target:  "app",
 	Call: func(c *Client, ctx context.Context, a releasesArgs) ([]Release, error) {
-		return c.releases(ctx, "list the releases of "+a.App, a.App, a.Limit)
+		found, err := c.releases(ctx, "list the releases of "+a.App, a.App, a.Limit)
+		if a.Whole {
+			found = slices.DeleteFunc(found, func(r Release) bool { return r.Status != "complete" })
+		}
+		return found, err
 	},
 }
 

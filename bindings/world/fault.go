@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/webhost-systems/drhost/bindings/hetzner/hetznersim"
 )
 
 // Fault is a fault that was put into the world.
@@ -81,13 +83,17 @@ func (w *World) serverNames() string {
 
 // SoldOut makes a location refuse new servers; of one type when serverType is
 // not empty.
-func (w *World) SoldOut(location, serverType string) {
+func (w *World) SoldOut(location, serverType string) error {
+	if unknown := hetznersim.Unknown(location, serverType); unknown != "" {
+		return fmt.Errorf("sold_out: %s", unknown)
+	}
 	w.hetzner.SetTypeSoldOut(location, serverType, true)
 	args := map[string]any{"location": location}
 	if serverType != "" {
 		args["type"] = serverType
 	}
 	w.record("sold_out", args)
+	return nil
 }
 
 // FailAPI puts a fault in the way of a provider's API ("hetzner",

@@ -109,12 +109,15 @@ func TestControl(t *testing.T) {
 	x := small(t, 100)
 	for body, want := range map[string]string{
 		`{"name":"kill"}`: "there is no fault",
-		`{"name":"kill_server","args":{"server":"nope"}}`:              "there are bare-1, off-1",
-		`{"name":"kill_server","args":{}}`:                             "server must be a text",
-		`{"name":"kill_server","args":{"server":"bare-1","x":1}}`:      `no argument "x"`,
-		`{"name":"api","args":{"provider":"aws","kind":"slow"}}`:       "no provider",
-		`{"name":"wrong_record","args":{"name":"a.b","content":"::"}}`: "none of the zones",
-		`{"name":"sold_out","args":{"location":5}}`:                    "location must be a text",
+		`{"name":"kill_server","args":{"server":"nope"}}`:                      "there are bare-1, off-1",
+		`{"name":"kill_server","args":{}}`:                                     "kill_server needs server",
+		`{"name":"sold_out","args":{"location":"fsn9"}}`:                       "sold_out: there is no location \"fsn9\"; there are fsn1, nbg1",
+		`{"name":"sold_out","args":{"location":"fsn1","type":"cx1"}}`:          "there is no server type \"cx1\"; there are cpx11",
+		`{"name":"later","args":{"provider":"hetzner","fault":"kill_server"}}`: "later: kill_server needs server",
+		`{"name":"kill_server","args":{"server":"bare-1","x":1}}`:              `no argument "x"`,
+		`{"name":"api","args":{"provider":"aws","kind":"slow"}}`:               "no provider",
+		`{"name":"wrong_record","args":{"name":"a.b","content":"::"}}`:         "none of the zones",
+		`{"name":"sold_out","args":{"location":5}}`:                            "location must be a text",
 	} {
 		if status, text := x.post("/fault", json.RawMessage(body)); status != 400 || !strings.Contains(text, strings.ReplaceAll(want, `"`, `\"`)) {
 			t.Errorf("%s: %d %s", body, status, text)

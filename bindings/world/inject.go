@@ -44,7 +44,7 @@ func (w *World) fault(a *arguments) (do func() error) {
 		do = func() error { return w.BreakServer(server) }
 	case "sold_out":
 		location, kind := a.text("location", true), a.text("type", false)
-		do = func() error { w.SoldOut(location, kind); return nil }
+		do = func() error { return w.SoldOut(location, kind) }
 	case "wrong_record":
 		record, kind, content, ttl := a.text("name", true), a.text("type", false), a.text("content", false), int(a.number("ttl"))
 		do = func() error { return w.WrongRecord(record, kind, content, ttl) }
@@ -154,8 +154,11 @@ func (a *arguments) wrong(key, want string) {
 func (a *arguments) text(key string, required bool) string {
 	v, ok := a.take(key)
 	s, isText := v.(string)
-	if (ok && !isText) || (required && s == "") {
+	switch {
+	case ok && !isText:
 		a.wrong(key, "a text")
+	case required && s == "" && a.err == nil:
+		a.err = fmt.Errorf("%s needs %s", a.name, key)
 	}
 	return s
 }

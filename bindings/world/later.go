@@ -23,7 +23,11 @@ func (w *World) Later(provider, method, path string, count int, fault string, ar
 	if fault == "later" {
 		return fmt.Errorf("later: a fault that waits cannot wait for another")
 	}
-	if err := w.known(fault); err != nil {
+	a := &arguments{name: fault, given: args}
+	if w.fault(a) == nil {
+		return fmt.Errorf("later: %w", w.known(fault))
+	}
+	if err := a.finish(); err != nil {
 		return fmt.Errorf("later: %w", err)
 	}
 	on := APIFault{Kind: Failing, Method: method, Path: path, Count: max(count, 1)}

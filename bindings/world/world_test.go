@@ -182,7 +182,9 @@ func TestRecoveryByHand(t *testing.T) {
 		t.Errorf("reboot in vain: %s", s.Status)
 	}
 
-	x.SoldOut("fsn1", "")
+	if err := x.SoldOut("fsn1", ""); err != nil {
+		t.Fatal(err)
+	}
 	key, _, err := x.client.SSHKey.GetByName(x.ctx, "drhost")
 	if err != nil || key == nil {
 		t.Fatalf("ssh key: %v", err)

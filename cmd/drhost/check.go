@@ -28,7 +28,11 @@ func newCheck(a *app) *cobra.Command {
 					fmt.Fprintln(w, p)
 				}
 				if len(problems) == 0 {
-					fmt.Fprintf(w, "%d files, nothing to complain of\n", files)
+					what := "files"
+					if files == 1 {
+						what = "file"
+					}
+					fmt.Fprintf(w, "%d %s, nothing to complain of\n", files, what)
 				}
 				return nil
 			})

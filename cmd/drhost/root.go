@@ -50,6 +50,7 @@ func execute(ctx context.Context, args []string, in io.Reader, out, errOut io.Wr
 		return host.ExitInternal
 	}
 	h.Verbs = stdlib.Verbs()
+	h.WorldArguments = bindings.WorldFaultArguments
 	a.host = h
 	root := newRoot(a)
 	root.SetArgs(args)

@@ -88,6 +88,9 @@ func (c *checker) method(e *ast.FuncCallExpr) []value {
 		if receiver.kind == object && receiver.name == "run" {
 			return c.runCall(e, e.Method, e.Line())
 		}
+		if receiver.kind == world {
+			c.faultArguments(e)
+		}
 	case receiver.isText():
 		if names := words.Library()["string"]; !has(names, e.Method) {
 			c.misspelt(e.Line(), CodeFunction, e.Method, names, "there is no string.%s", e.Method)
@@ -102,6 +105,26 @@ func (c *checker) method(e *ast.FuncCallExpr) []value {
 		a.leak()
 	}
 	return []value{{}}
+}
+
+// faultArguments judges what a fault of a drill's world is told.
+func (c *checker) faultArguments(e *ast.FuncCallExpr) {
+	if c.o.WorldArgs == nil || len(e.Args) != 1 {
+		return
+	}
+	table, ok := e.Args[0].(*ast.TableExpr)
+	names := c.o.WorldArgs(e.Method)
+	if !ok || len(names) == 0 {
+		return
+	}
+	for _, f := range table.Fields {
+		if f.Key == nil {
+			continue
+		}
+		if name, literal := literalString(f.Key); literal && !has(names, name) {
+			c.misspelt(keyLine(f), CodeArgument, name, names, "world:%s has no argument %q", e.Method, name)
+		}
+	}
 }
 
 // wordCall is a call of a runbook word, of the base library, or of a function

@@ -92,6 +92,9 @@ type Options struct {
 	Catalog *binding.Catalog
 	Std     map[string][]byte // "std.health" -> its Lua source
 	World   []string          // the methods of a drill's world; empty: not known
+	// WorldArgs are the names of what a fault of the world is told; none: not
+	// known. May be nil.
+	WorldArgs func(fault string) []string
 }
 
 // File checks a runbook or a drill. name is how the file is called to the

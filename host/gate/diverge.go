@@ -125,6 +125,9 @@ func diverged(key, call string, args map[string]any, site journal.Site, op Op) e
 func describeOp(op Op) string { return describeCall(op.Call, op.Args) + " at " + op.Site.String() }
 
 func describeCall(call string, args map[string]any) string {
+	if question, ok := args["text"].(string); ok && call == ApproveCall {
+		return fmt.Sprintf("the approval of %q", question)
+	}
 	text, err := json.Marshal(args)
 	if err != nil || len(args) == 0 {
 		return call

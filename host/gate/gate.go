@@ -303,7 +303,7 @@ func (g *Gate) conclude(ctx context.Context, out journal.Outcome, op Op, err err
 			out.Args = op.Args
 			g.succeeded[out.Key] = out
 		} else if g.o.Follow != nil {
-			g.o.Follow.Failed(out.Key)
+			g.o.Follow.Failed(out.Key, out.Fault.Sent == fault.Done)
 		}
 	}
 	if err := ctx.Err(); err != nil && context.Cause(ctx) != context.DeadlineExceeded {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/fault"
 	"github.com/webhost-systems/drhost/host/journal"
 )
 
@@ -19,6 +20,7 @@ type Follower struct {
 	mu   sync.Mutex
 	ways []int            // ways that the run may be on
 	done map[string][]int // call key -> the plan's calls, of which one was made
+	half [][]int          // the plan's calls, of which one was carried out each and did not end well
 	used []string         // keys of calls that were made, in their order
 	told map[string]bool  // keys of calls that deviate, known already
 }
@@ -56,7 +58,7 @@ func (f *Follower) Recall(records []journal.Record) error {
 				return err
 			}
 			if out.Fault != nil {
-				f.Failed(out.Key)
+				f.Failed(out.Key, out.Fault.Sent == fault.Done)
 			}
 		case journal.PlanDeviated:
 			d, err := journal.Decode[journal.Deviation](r)
@@ -161,10 +163,14 @@ func take(left *[]int, one []int) bool {
 	return false
 }
 
-// Failed gives a call back that was not carried out: it may be made again.
-func (f *Follower) Failed(key string) {
+// Failed gives a call back that did not end well: it may be made again. It was
+// made all the same when it was carried out.
+func (f *Follower) Failed(key string, carried bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if carried && len(f.done[key]) > 0 {
+		f.half = append(f.half, f.done[key])
+	}
 	delete(f.done, key)
 	for i, k := range f.used {
 		if k == key {
@@ -192,6 +198,9 @@ func (f *Follower) NotDone() []journal.PlanCall {
 	found := false
 	for _, i := range f.ways {
 		left, _ := f.match(f.plan.Ways[i])
+		for _, tried := range f.half {
+			take(&left, tried)
+		}
 		if !found || len(left) < len(best) {
 			best, found = left, true
 		}

@@ -63,7 +63,7 @@ func TestFollower(t *testing.T) {
 	}}
 	none := map[string]any{}
 	for name, c := range map[string]struct {
-		does    []string // calls, "=key:n" decisions, "!n" failures of call n
+		does    []string // calls, "=key:n" decisions, "!n" failures of call n, "%n" such that were carried out
 		strange int      // how many are not in the plan
 		left    string
 	}{
@@ -74,6 +74,8 @@ func TestFollower(t *testing.T) {
 		"the third":                    {[]string{"a", "=S/eventually1:1", "=S/expect1:1", "c"}, 0, ""},
 		"once too often":               {[]string{"a", "a"}, 1, ""},
 		"again after it failed":        {[]string{"a", "!1", "a", "=S/eventually1:0"}, 0, ""},
+		"carried out, in vain":         {[]string{"a", "%1", "=S/eventually1:0"}, 0, ""},
+		"in vain, and once more":       {[]string{"a", "%1", "a", "=S/eventually1:0"}, 0, ""},
 		"a call of another way":        {[]string{"a", "=S/eventually1:0", "b"}, 1, ""},
 		"two ways at once":             {[]string{"a", "b", "c"}, 1, "b"},
 		"what the plan does not know":  {[]string{"a", "d", "=S/eventually1:0"}, 1, ""},
@@ -87,8 +89,8 @@ func TestFollower(t *testing.T) {
 				case strings.HasPrefix(what, "="):
 					key, n, _ := strings.Cut(what[1:], ":")
 					f.Decided(journal.Decision{Key: key, Choice: int(n[0] - '0')})
-				case strings.HasPrefix(what, "!"):
-					f.Failed("S/" + what[1:])
+				case strings.HasPrefix(what, "!"), strings.HasPrefix(what, "%"):
+					f.Failed("S/"+what[1:], what[0] == '%')
 				default:
 					calls++
 					if f.Calling(fmt.Sprintf("S/%d", calls), what, none) != "" {

@@ -18,6 +18,9 @@
 ---@field organization? string Slug of its organization.
 ---@field healthy boolean Whether at least one machine serves customers: started, on a live host, not cordoned, all checks passing.
 ---@field serving integer How many machines do.
+---@field well boolean Whether every machine does that was not cordoned.
+---@field unwell string[] Ids of machines that should and do not, on hosts that answer: a restart or another release may help.
+---@field lost string[] Ids of those on hosts that do not answer: others in their place help.
 ---@field image? string The image that most machines run.
 ---@field regions string[] Regions with at least one machine.
 ---@field machines fly.Machine[] All machines.
@@ -121,6 +124,7 @@
 ---@class (exact) fly.releases.args
 ---@field app string Name of the app.
 ---@field limit? integer How many at most. Default: 25.
+---@field whole? boolean Only those of them whose deployment was completed. Default: false.
 
 ---@class (exact) fly.Secret
 ---@field name string Its name.

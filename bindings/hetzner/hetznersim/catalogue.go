@@ -1,6 +1,7 @@
 package hetznersim
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -95,6 +96,27 @@ func findServerType(r ref) *serverType {
 
 // offer is a server type at a location; with an empty type, all of them.
 type offer struct{ location, serverType string }
+
+// Unknown says of a location, and of a server type when it is not empty, that
+// there is none of that name and which there are; "" when both are known.
+func Unknown(location, serverType string) string {
+	if findLocation(ref{name: location}) == nil {
+		return fmt.Sprintf("there is no location %q; there are %s", location, names(locations()))
+	}
+	if serverType != "" && findServerType(ref{name: serverType}) == nil {
+		return fmt.Sprintf("there is no server type %q; there are %s", serverType, names(serverTypes()))
+	}
+	return ""
+}
+
+// names lists nouns by their names.
+func names[N interface{ top() *head }](list []N) string {
+	var out []string
+	for _, n := range list {
+		out = append(out, n.top().name)
+	}
+	return strings.Join(out, ", ")
+}
 
 // SetSoldOut makes a location refuse new servers of every type, or accept them
 // again.
