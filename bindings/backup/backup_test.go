@@ -162,6 +162,7 @@ func TestFaultsOfCreating(t *testing.T) {
 		{"no database", shared.host(), "nothing_here", nil, fault.NotFound, "nothing_here"},
 		{"repository is a file", shared.host(), db, map[string]any{"repository": file}, fault.Invalid, "repository"},
 		{"repository below a file", shared.host(), db, map[string]any{"repository": file + "/below"}, fault.Invalid, "repository"},
+		{"tools of an older version", shared.host(), db, map[string]any{"bin": older(t)}, fault.Invalid, "of at least that version; the newest here is 14.9"},
 		{"no tools", shared.host(), db, map[string]any{"bin": "/nowhere"}, fault.Invalid, "apt-get install postgresql-client"},
 	} {
 		t.Run(k.name, func(t *testing.T) {
@@ -176,6 +177,19 @@ func TestFaultsOfCreating(t *testing.T) {
 			}
 		})
 	}
+}
+
+// older makes a folder of programs that say that they are PostgreSQL 14's, and
+// do nothing.
+func older(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, tool := range []string{"pg_dump", "pg_dumpall", "pg_restore"} {
+		if err := os.WriteFile(filepath.Join(dir, tool), []byte("#!/bin/sh\necho '"+tool+" (PostgreSQL) 14.9'\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // bin makes a folder of PostgreSQL programs in which name is a script; $REAL is

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -102,6 +103,63 @@ func TestEveryKindOfRepository(t *testing.T) {
 			if err != nil || len(left) != 0 {
 				t.Fatal("pins are left:", left, err)
 			}
+		})
+	}
+}
+
+// TestArchivingIntoEveryKindOfRepository by the service that the command line
+// runs, encrypted: what committed after the copy of the cluster is in a trial
+// restore.
+func TestArchivingIntoEveryKindOfRepository(t *testing.T) {
+	db := shared.fresh(t, "create table rows (n int)")
+	key := keyPair(t)
+	for name, settings := range kinds(t) {
+		t.Run(name, func(t *testing.T) {
+			settings["recipients"], settings["identity"] = []any{key.Recipient().String()}, "is:"+key.String()
+			settings["archive"] = map[string]any{"spool": t.TempDir(), "slot": "kind_" + name, "every": "100ms"}
+			c := client(t, settings)
+			c.env.State = t.TempDir()
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			done := make(chan error, 1)
+			go func() {
+				done <- Module().Service("archive").Run(ctx, c, map[string]any{"host": shared.host()}, c.env.Secret, func(alarm bool, text string) { t.Log(alarm, text) })
+			}()
+			got, err := call(t, c, "create_cluster", "k", map[string]any{"host": shared.host(), "cluster": "all"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			made := find(t, c, got["id"].(string))
+			shared.sql(t, db, "insert into rows select generate_series(1, 1000)")
+			var at time.Time
+			if at, err = time.Parse(time.RFC3339Nano, shared.query(t, db, `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`)); err != nil {
+				t.Fatal(err)
+			}
+			var x Exposure
+			until(t, func() bool {
+				found, err := c.status(t.Context(), statusArgs{Database: "all"})
+				if err != nil || len(found) != 1 {
+					t.Fatal(found, err)
+				}
+				x = found[0]
+				return x.Kind == archived && x.Until.After(at)
+			})
+			if !x.Until.After(made.Until) {
+				t.Fatalf("%+v", x)
+			}
+			t.Logf("%s behind", x.Age)
+			stop()
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+			if v, err := call(t, c, "verify", "", map[string]any{"id": got["id"], "depth": "restore"}); err != nil || v["depth"] != "restored" {
+				t.Fatal(v, err)
+			}
+			back, err := call(t, c, "restore", "r", map[string]any{"id": got["id"], "folder": filepath.Join(t.TempDir(), "back"), "time": at.Format(time.RFC3339Nano)})
+			if err != nil || back["kind"] != "physical" || back["last_commit"] == nil {
+				t.Fatal(back, err)
+			}
+			shared.sql(t, "postgres", "select pg_drop_replication_slot('kind_"+name+"')")
 		})
 	}
 }

@@ -86,6 +86,16 @@ func (c *Client) prune(ctx context.Context, a pruneArgs) (Pruned, error) {
 	}
 	defer at.Store.Close()
 	out, err := c.pruneIn(ctx, at, a)
+	if fault.KindOf(err) == fault.Exhausted && at.GiveWay(ctx) == nil {
+		binding.Progress(ctx, "the repository is full to the last byte: its reserve is freed")
+		out, err = c.pruneIn(ctx, at, a)
+	}
+	if err == nil && !a.DryRun {
+		err = at.Reserve(ctx)
+		if fault.KindOf(err) == fault.Exhausted {
+			err = nil // there was nothing to delete: that is the next one's matter
+		}
+	}
 	if err != nil {
 		return Pruned{}, logical.Because(ctx, err, "delete old backups")
 	}

@@ -44,7 +44,14 @@ func (c *Client) repository(ctx context.Context) (*catalogue.Catalogue, error) {
 
 // begun is repository for a call that may be the first to store something.
 func (c *Client) begun(ctx context.Context) (*catalogue.Catalogue, error) {
-	return c.catalogue(ctx, true)
+	at, err := c.catalogue(ctx, true)
+	if err != nil {
+		return nil, err
+	}
+	if err := at.Reserve(ctx); err != nil {
+		return nil, errors.Join(err, at.Store.Close())
+	}
+	return at, nil
 }
 
 func (c *Client) catalogue(ctx context.Context, first bool) (*catalogue.Catalogue, error) {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
@@ -164,5 +165,46 @@ func TestARepositoryOlderThanIdentities(t *testing.T) {
 	made(t, c, "k2", db)
 	if found, err := catalogue.ReadIdentity(t.Context(), at(t, c).Store); err != nil || found == nil {
 		t.Fatal(found, err)
+	}
+}
+
+// TestARepositoryThatIsFull to the last byte takes no backup, keeps those that
+// it has, and can still be pruned.
+func TestARepositoryThatIsFull(t *testing.T) {
+	db := shared.fresh(t, "create table x as select n, md5(n::text) from generate_series(1, 30000) n")
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=8m"); errors.Is(err, syscall.EPERM) {
+		t.Skip("a disk that is really full takes the right to mount one")
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { syscall.Unmount(disk, syscall.MNT_DETACH) })
+	c := client(t, map[string]any{"repository": disk, "keep": map[string]any{"window": "0s", "last": 1.0}})
+	made(t, c, "k1", db)
+	second := made(t, c, "k2", db)
+	ballast, err := os.Create(filepath.Join(disk, "ballast"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = ballast.Write(make([]byte, 4096))
+	}
+	ballast.Close()
+	_, err = call(t, c, "create", "k3", map[string]any{"host": shared.host(), "database": db})
+	if f := fault.As(err); f.Kind != fault.Exhausted || f.Sent != fault.NotDone || f.Hint == "" {
+		t.Fatalf("%+v", f)
+	}
+	if _, err := call(t, c, "verify", "", map[string]any{"id": second, "depth": "sums"}); err != nil && fault.KindOf(err) != fault.Exhausted { // the finding cannot be noted
+		t.Fatal(err)
+	}
+	got, err := call(t, c, "prune", "p", nil)
+	if err != nil || len(got["deleted"].([]any)) != 1 {
+		t.Fatal(got, err)
+	}
+	if _, err := call(t, c, "verify", "", map[string]any{"id": second}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := at(t, c).Store.Stat(t.Context(), "locks/reserve"); err != nil {
+		t.Fatal("the reserve is not there again:", err)
 	}
 }

@@ -97,7 +97,7 @@ func (g *ground) planRestore(ctx context.Context, w *way) (cost, error) {
 
 func (g *ground) bareCreate(ctx context.Context, w *way) (cost, error) {
 	return g.timed(func() error {
-		_, err := g.do(ctx, "pg_basebackup", "-p", strconv.Itoa(g.source.port), "-D", w.folder, "-Ft", "-X", "fetch", "-c", "fast", "--compress=server-zstd:level=3,workers=2")
+		_, err := g.do(ctx, "pg_basebackup", "-p", strconv.Itoa(g.source.port), "-D", w.folder, "-Ft", "-X", "fetch", "-c", "fast", "--compress=server-zstd:level=1,workers=2")
 		return err
 	})
 }

@@ -44,7 +44,7 @@ func (r Record) Plain() string {
 type Seal struct {
 	Recipients []age.Recipient
 	Threads    int               // of compression; 2 when 0
-	Level      zstd.EncoderLevel // zstd's default when 0
+	Level      zstd.EncoderLevel // the fastest when 0: of a dump the next one takes twice as long and saves nothing
 	Plain      bool              // no compression, for what is compressed already
 	Packed     bool              // what is written is zstd already; nothing is known of what it holds
 }
@@ -136,7 +136,7 @@ func pack(out io.Writer, plain *sum, seal Seal, fill func(io.Writer) error) erro
 	if !seal.Plain && !seal.Packed {
 		level := seal.Level
 		if level == 0 {
-			level = zstd.SpeedDefault
+			level = zstd.SpeedFastest
 		}
 		threads := seal.Threads
 		if threads == 0 {

@@ -98,3 +98,23 @@ func Gone(place string) *fault.Fault {
 	f.Transient = false
 	return f
 }
+
+// reserveName is an object of no use but that it takes room: of a place that is
+// full to the last byte, nothing could be deleted in order, because that takes a
+// lock.
+const reserveName = "locks/reserve"
+
+const reserveBytes = 256 << 10
+
+// Reserve makes sure that there is some room to give back.
+func (c *Catalogue) Reserve(ctx context.Context) error {
+	_, err := c.Store.Stat(ctx, reserveName)
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	// Random, because there are places that compress.
+	return c.Store.Put(ctx, reserveName, io.LimitReader(rand.Reader, reserveBytes))
+}
+
+// GiveWay frees the reserve.
+func (c *Catalogue) GiveWay(ctx context.Context) error { return c.Store.Delete(ctx, reserveName) }

@@ -167,13 +167,21 @@ func decisions(sorted []Backup, why map[string][]string, rules Rules) []Decision
 		switch {
 		case d.Keep:
 		case b.Damaged():
-			d.Why = []string{"older than " + days(rules.Window) + ", and damaged: " + b.Checks.Reason}
+			d.Why = []string{rules.outside() + "damaged: " + b.Checks.Reason}
 		default:
-			d.Why = []string{"older than " + days(rules.Window) + ", and no rule keeps it"}
+			d.Why = []string{rules.outside() + "no rule keeps it"}
 		}
 		out = append(out, d)
 	}
 	return out
+}
+
+// outside says that a backup is older than what is kept in any case.
+func (r Rules) outside() string {
+	if r.Window == 0 {
+		return ""
+	}
+	return "older than " + days(r.Window) + ", and "
 }
 
 // floors are those of kept bases, damaged ones too: their WAL may serve an

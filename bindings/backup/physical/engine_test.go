@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"filippo.io/age"
+
 	"github.com/webhost-systems/drhost/bindings/backup/artifact"
 	"github.com/webhost-systems/drhost/bindings/backup/catalogue"
 	"github.com/webhost-systems/drhost/bindings/backup/postgres"
@@ -26,15 +28,38 @@ func (c *cluster) engine(repo *localstore.Store) *Engine {
 // TestTheManifestRestoresWithoutDrhost runs its commands to the letter.
 func TestTheManifestRestoresWithoutDrhost(t *testing.T) {
 	t.Parallel()
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, seal := range map[string]artifact.Seal{"open": {}, "encrypted": {Recipients: []age.Recipient{key.Recipient()}}} {
+		t.Run(name, func(t *testing.T) { restoredByHand(t, seal, key.String()) })
+	}
+}
+
+func restoredByHand(t *testing.T, seal artifact.Seal, key string) {
+	for _, program := range []string{"age", "zstd", "sha256sum", "tar"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Fatal("this test needs age and zstd: apt-get install age zstd")
+		}
+	}
 	c := newCluster(t)
 	dir := folder(t)
 	repo, err := localstore.Open(filepath.Join(dir, "repo"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := c.archive(repo, folder(t))
+	a := c.archive(repo, folder(t), func(a *Archiver) { a.Seal = seal })
 	c.sql(writtenTable)
 	e := c.engine(repo)
+	e.Seal = seal
+	for range seal.Recipients {
+		e.Recipients = append(e.Recipients, "of the test")
+	}
+	identity := filepath.Join(dir, "key.txt")
+	if err := os.WriteFile(identity, []byte(key+"\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	b, err := e.Copy(t.Context(), Copy{Server: c.source().Server, Host: "db", Cluster: "shop", Key: "k"})
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +79,7 @@ func TestTheManifestRestoresWithoutDrhost(t *testing.T) {
 	if err := c.own(filepath.Join(dir, "back")); err != nil {
 		t.Fatal(err)
 	}
-	cmd.Env = []string{"PATH=" + c.bin + ":/usr/bin:/bin", "DATA=" + filepath.Join(dir, "back", "data"), "REPOSITORY=" + repo.Path(""), "PGPASSWORD=" + password, "LC_ALL=C"}
+	cmd.Env = []string{"PATH=" + c.bin + ":/usr/bin:/bin", "DATA=" + filepath.Join(dir, "back", "data"), "REPOSITORY=" + repo.Path(""), "KEY=" + identity, "PGPASSWORD=" + password, "LC_ALL=C"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.as}
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "replayed 2001") {

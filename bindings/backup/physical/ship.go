@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/webhost-systems/drhost/bindings/backup/artifact"
@@ -207,7 +206,7 @@ func (a *Archiver) shipTail(ctx context.Context, head *Head, w waiting) (bool, e
 // put stores bytes of a segment.
 func (a *Archiver) put(ctx context.Context, seg Segment, name string, from, to int64) (artifact.Record, error) {
 	seal := a.Seal
-	seal.Threads, seal.Level = 1, zstd.SpeedFastest
+	seal.Threads = 1
 	return artifact.Write(ctx, a.Store, a.timeline(seg.Timeline), name, seal, func(w io.Writer) error {
 		in, err := a.spool.read(seg, from, to)
 		if err != nil {

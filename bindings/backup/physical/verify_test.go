@@ -137,28 +137,32 @@ func TestExposure(t *testing.T) {
 // on. The figure is not asserted; that it follows the writer is.
 func TestARunningArchiveIsSecondsBehind(t *testing.T) {
 	t.Parallel()
-	c := newCluster(t)
-	repo := repository(t)
-	a := c.archive(repo, folder(t), func(a *Archiver) { a.Every = 500 * time.Millisecond })
-	c.sql(writtenTable)
-	c.caught(repo)
-	w := c.write(500)
-	last := time.Time{}
-	worst := time.Duration(0)
-	for range 6 {
-		until(t, "the exposure moves", func() bool {
-			found, err := Exposures(t.Context(), repo, clock.System{})
-			if err != nil || len(found) != 1 {
-				return false
+	for kind, place := range places(t) {
+		t.Run(kind, func(t *testing.T) {
+			c := newCluster(t)
+			repo := place.opened(t)
+			a := c.archive(repo, folder(t), func(a *Archiver) { a.Every = 500 * time.Millisecond })
+			c.sql(writtenTable)
+			c.caught(repo)
+			w := c.write(500)
+			last := time.Time{}
+			worst := time.Duration(0)
+			for range 6 {
+				until(t, "the exposure moves", func() bool {
+					found, err := Exposures(t.Context(), repo, clock.System{})
+					if err != nil || len(found) != 1 {
+						return false
+					}
+					moved := found[0].Until.After(last)
+					if moved {
+						last, worst = found[0].Until, max(worst, found[0].Age)
+					}
+					return moved
+				})
 			}
-			moved := found[0].Until.After(last)
-			if moved {
-				last, worst = found[0].Until, max(worst, found[0].Age)
-			}
-			return moved
+			w.stop()
+			a.stop()
+			t.Logf("at worst %s behind", worst)
 		})
 	}
-	w.stop()
-	a.stop()
-	t.Logf("at worst %s behind", worst)
 }

@@ -62,6 +62,9 @@ func Open(set Settings) (*Store, error) {
 	if set.PathStyle {
 		lookup = minio.BucketLookupPath
 	}
+	if set.Transport == nil {
+		set.Transport = http.DefaultTransport
+	}
 	if set.Connect == 0 {
 		set.Connect = 10 * time.Second
 	}
