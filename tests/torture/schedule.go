@@ -177,7 +177,7 @@ func (d *dying) idles(ctx context.Context) (bool, error) {
 		d.idle, d.records = 0, n
 	}
 	if d.idle > 2 {
-		d.span += 10 // a life must come further than its replay
+		d.span += max(10, d.span/2) // a life must come further than its replay, and than a long wait within one call
 	}
 	return d.idle > without+len(d.seen), nil
 }
