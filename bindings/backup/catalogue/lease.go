@@ -28,6 +28,7 @@ type Holder struct {
 	Renewed  int       `json:"renewed"`             // how often
 	Released bool      `json:"released,omitempty"`  // given back
 	TookOver *Holder   `json:"took_over,omitempty"` // from whom, when that one had died
+	Process  string    `json:"process,omitempty"`   // for those who can see whether it lives
 }
 
 func (h Holder) String() string {
@@ -55,7 +56,7 @@ func (c *Catalogue) term() time.Duration {
 }
 
 func (c *Catalogue) holder(what string) Holder {
-	return Holder{Owner: c.Owner, What: what, Since: c.Clock.Now().UTC(), Nonce: rand.Text(), Term: c.term().Seconds()}
+	return Holder{Owner: c.Owner, What: what, Since: c.Clock.Now().UTC(), Nonce: rand.Text(), Term: c.term().Seconds(), Process: process()}
 }
 
 // hold renews an object until Release, or until it cannot be renewed for so
@@ -150,7 +151,7 @@ func (c *Catalogue) alive(ctx context.Context, name string) (Holder, bool, error
 	if json.Unmarshal(text, &h) != nil || h.Term <= 0 {
 		h = Holder{Owner: "somebody", What: name + " cannot be read", Term: c.term().Seconds()}
 	}
-	if h.Released {
+	if h.Released || dead(h.Process) {
 		return h, false, nil
 	}
 	now, err := c.Now(ctx)
