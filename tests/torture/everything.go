@@ -18,7 +18,7 @@ var Schedules = []string{
 // undos that die are held against that end.
 func undoFails() map[string]string {
 	lost := "the database that the application had before is lost for good, and it is not led back to it"
-	return map[string]string{"database_restore": lost, "database_last_replica": lost, "region_outage": lost, "region_full": lost,
+	return map[string]string{"database_restore": lost, "database_last_replica": lost, "database_storm": lost, "region_outage": lost, "region_full": lost,
 		"region_dns_cut": lost, "region_under_fire": lost}
 }
 

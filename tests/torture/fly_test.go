@@ -27,6 +27,9 @@ func TestFlyIsTheSameInEveryWorld(t *testing.T) {
 	if want := (ending{1, "Fly answers HTTP 401: no, request -; request two-fold, cf-ray -"}); ends.unlike(want) != "" {
 		t.Errorf("%+v", ends)
 	}
+	if held := trial.ending(&end{Exit: 1, Message: "leased by anna until 2026-11-26T07:22:27Z (ask her)"}); held.unlike(ending{1, "leased by anna until - (ask her)"}) != "" {
+		t.Errorf("%+v", held)
+	}
 	if u := ends.unlike(ending{1, "another"}); u == "" {
 		t.Error("another message is the same end")
 	}

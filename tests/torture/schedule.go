@@ -124,8 +124,11 @@ type ending struct {
 }
 
 func (t *trial) ending(e *end) ending {
-	return ending{e.Exit, t.plain(requests.ReplaceAllString(e.Message, "$1 -"))}
+	return ending{e.Exit, moments.ReplaceAllString(t.plain(requests.ReplaceAllString(e.Message, "$1 -")), "until -")}
 }
+
+// moments are those up to which something lasts.
+var moments = regexp.MustCompile(`\buntil \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
 
 // requests are the names that providers give to single requests.
 var requests = regexp.MustCompile(`\b(request|cf-ray) (?:[0-9A-Z]{26}-[a-z]{3}|[0-9a-f]{16}-[A-Z]{3})\b`)
