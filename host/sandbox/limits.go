@@ -92,6 +92,19 @@ func (m *meter) refill() {
 	m.watch.refills.Add(1)
 }
 
+// waited gives an allowance for a call that took so long, in part when it was
+// short: a script whose calls answer at once is an endless loop like any other.
+func (m *meter) waited(took time.Duration) {
+	switch {
+	case took >= words.FullWait:
+		m.refill()
+	case took >= words.InstantCall:
+		share := float64(took) / float64(words.FullWait)
+		m.left = min(m.limits.Instructions, m.left+int64(share*float64(m.limits.Instructions)))
+		m.watch.credit.Add(int64(share * float64(m.limits.CPU)))
+	}
+}
+
 // exhaust stops the script until the next refill. From then on the allowance
 // is half of what it was, so that a thousand endless branches end soon, too.
 func (m *meter) exhaust(err *LimitError) {

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	lua "github.com/yuin/gopher-lua"
+
+	"github.com/webhost-systems/drhost/host/words"
 )
 
 // TestCatchableLimits are refusals that a script may catch.
@@ -196,4 +198,22 @@ func TestBranches(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// TestShortCallsGiveAPart: what a call gives back grows with how long it took.
+func TestShortCallsGiveAPart(t *testing.T) {
+	vm := newVM(Limits{Instructions: 1_000_000})
+	for _, c := range []struct {
+		took time.Duration
+		left int64
+	}{{time.Microsecond, 1000}, {words.FullWait / 10, 101_000}, {words.FullWait, 1_000_000}, {time.Hour, 1_000_000}} {
+		vm.meter.left = 1000
+		if vm.meter.waited(c.took); vm.meter.left != c.left {
+			t.Errorf("a call of %v leaves %d instructions, not %d", c.took, vm.meter.left, c.left)
+		}
+	}
+	vm.meter.left = 999_999
+	if vm.meter.waited(words.FullWait / 2); vm.meter.left != 1_000_000 {
+		t.Errorf("%d instructions are more than an allowance", vm.meter.left)
+	}
 }

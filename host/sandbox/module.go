@@ -14,7 +14,6 @@ import (
 	"github.com/webhost-systems/drhost/host/gate"
 	"github.com/webhost-systems/drhost/host/journal"
 	"github.com/webhost-systems/drhost/host/plan"
-	"github.com/webhost-systems/drhost/host/words"
 )
 
 // moduleTable makes what `require "hetzner"` returns.
@@ -61,8 +60,10 @@ func (s *Script) provider(m *binding.Module, f binding.Function) lua.LGFunction 
 		op := callOp(f, client, plain, args, site)
 		took := timed(&op)
 		s.vm.outside(func() { value, err = s.session.Gate.Do(contextOf(L), scopeOf(L), op) })
-		if *took < 0 || *took >= words.InstantCall { // else a script that calls on and on is an endless loop like any other
+		if *took < 0 {
 			s.vm.Refill()
+		} else {
+			s.vm.meter.waited(*took)
 		}
 		if err != nil {
 			spend(L, faultCost)

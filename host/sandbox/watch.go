@@ -20,6 +20,7 @@ type watch struct {
 	refills atomic.Int64 // counted up when the script gets a fresh allowance
 	tight   atomic.Bool  // the heap has outgrown the limit
 	spent   atomic.Int64 // number of the allowance whose time is used up, plus 1
+	credit  atomic.Int64 // nanoseconds that the script may use again
 	most    atomic.Int64 // nanoseconds of processor time in one allowance
 	word    atomic.Bool  // one of the two above is news
 }
@@ -44,6 +45,7 @@ func (w *watch) start(heap uint64) (stop func()) {
 			if w.running.Load() {
 				used += step
 			}
+			used = max(0, used-time.Duration(w.credit.Swap(0)))
 			if int64(used) > w.most.Load() && w.spent.Load() != allowance+1 {
 				w.spent.Store(allowance + 1)
 				w.word.Store(true)

@@ -18,9 +18,9 @@ import (
 const (
 	wordCost    = 1000              // instructions that a word costs beside what its body does
 	noteCost    = 1000              // and one that writes a line into the journal
-	stepCost    = 2500              // or a step, or a branch
+	stepCost    = 4000              // or a step, or a branch
 	callCost    = 1000              // or a call of a provider
-	faultCost   = 1000              // and one that fails
+	faultCost   = 3000              // and one that fails
 	clockCost   = 1000              // or a look at the run's clock
 	maxBranches = words.MaxBranches // of one parallel or each
 	maxAtOnce   = words.MaxAtOnce   // of them at the same time

@@ -32,8 +32,9 @@ const (
 	MaxAttempts     = 100                    // of a step or a retry
 	MaxNested       = 30                     // steps and branches inside each other
 	MaxRecords      = 50_000                 // in the journal of a run
+	MaxJournal      = 32 << 20               // bytes in it
+	FullWait        = 100 * time.Millisecond // a call that takes so long gives a whole new allowance, a shorter one a part
 	InstantCall     = 100 * time.Microsecond // a call that takes less has not waited for anything
-	MaxJournal      = 64 << 20               // bytes in it
 )
 
 // Bound is one thing that is limited.
@@ -43,8 +44,8 @@ type Bound struct{ What, Most string }
 func Bounds() []Bound {
 	n := func(v int, unit string) string { return fmt.Sprintf("%d %s", v, unit) }
 	return []Bound{
-		{"work between two calls of a provider", fmt.Sprintf("%d million instructions, and %v of processor time; a word or a call counts as 1000, a note or an expectation as 2000, a step or a branch as 2500 more, and a call that is answered within %v gives no new allowance",
-			MaxInstructions/1_000_000, MaxCPU, InstantCall)},
+		{"work between two calls of a provider", fmt.Sprintf("%d million instructions, and %v of processor time; a word or a call counts as 1000, a note or an expectation as 2000, a step or a branch as 4000 more, a call that fails as 3000 more, and a call gives them back when it takes %v, a part of them when it takes less, and nothing within %v",
+			MaxInstructions/1_000_000, MaxCPU, FullWait, InstantCall)},
 		{"memory", n(MaxHeap>>20, "MiB that a run's heap may grow while a script runs; the process stays below 300 MiB")},
 		{"one string", n(MaxString>>20, "MiB")},
 		{"a pattern", fmt.Sprintf("%d KiB, and %d million steps of one match", MaxPattern>>10, MaxPatternSteps/1_000_000)},
