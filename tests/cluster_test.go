@@ -142,7 +142,12 @@ func TestAClusterMovesToAnotherMachine(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	out := s.must("backup.restore", "key-restore", map[string]any{"id": made["id"], "host": to})
+	customers := count(to)
+	_, err := s.call("backup.restore", "key-refused", map[string]any{"id": made["id"], "host": to})
+	if err == nil || !strings.Contains(err.Error(), "which would be served no more") || count(to) != customers {
+		t.Errorf("a cluster that serves was to be replaced unasked: %v", err)
+	}
+	out := s.must("backup.restore", "key-restore", map[string]any{"id": made["id"], "host": to, "replace": true})
 	t.Logf("%+v", out)
 	if got := count(to); got <= seen+20 {
 		t.Errorf("%d rows came back; %d were there before the writer went on", got, seen)
@@ -153,7 +158,7 @@ func TestAClusterMovesToAnotherMachine(t *testing.T) {
 	if again := s.must("backup.restore", "key-restore", map[string]any{"id": made["id"], "host": to}); again["position"] != out["position"] {
 		t.Errorf("a repeated call restored again: %v", again)
 	}
-	if _, err := s.call("backup.restore", "key-other", map[string]any{"id": made["id"], "host": to, "before_xid": 4_000_000.0}); err == nil || !strings.Contains(err.Error(), "no transaction") {
+	if _, err := s.call("backup.restore", "key-other", map[string]any{"id": made["id"], "host": to, "before_xid": 4_000_000.0, "replace": true}); err == nil || !strings.Contains(err.Error(), "no transaction") {
 		t.Error(err)
 	}
 	// A server that does not start leaves things as they were.
@@ -164,7 +169,7 @@ func TestAClusterMovesToAnotherMachine(t *testing.T) {
 	}
 	run("pg_ctlcluster 15 main stop; rm /var/log/postgresql.log; mkdir /var/log/postgresql.log")
 	before := run("cat /var/lib/postgresql/15/main/drhost_restored; ls /var/lib/postgresql/15")
-	if _, err := s.call("backup.restore", "key-third", map[string]any{"id": made["id"], "host": to}); err == nil || !strings.Contains(err.Error(), "does not start") {
+	if _, err := s.call("backup.restore", "key-third", map[string]any{"id": made["id"], "host": to, "replace": true}); err == nil || !strings.Contains(err.Error(), "does not start") {
 		t.Error(err)
 	}
 	if after := run("cat /var/lib/postgresql/15/main/drhost_restored; ls /var/lib/postgresql/15"); !strings.HasPrefix(after, "key-restore\n") || !strings.Contains(after, "main.failed-") || strings.Count(after, "main.damaged-") != strings.Count(before, "main.damaged-") {

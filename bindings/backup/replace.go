@@ -71,7 +71,7 @@ func (c *Client) bringBack(ctx context.Context, at *catalogue.Catalogue, b catal
 		return Restored{}, err
 	}
 	defer done()
-	got, err := chain.Replace(ctx, m, e.Scratch, physical.Replacement{Name: a.Cluster, Target: a.target(), Key: binding.Key(ctx)})
+	got, err := chain.Replace(ctx, m, e.Scratch, physical.Replacement{Name: a.Cluster, Target: a.target(), Key: binding.Key(ctx), Over: a.Replace})
 	if err != nil {
 		return Restored{}, err
 	}

@@ -25,7 +25,7 @@ type restoreArgs struct {
 	Time      time.Time     `lua:"time,optional" doc:"Of a cluster: restore what had committed by then, and nothing later; everything there is when not given."`
 	BeforeXID int           `lua:"before_xid,optional" doc:"Of a cluster: restore everything up to just before this transaction committed."`
 	Point     string        `lua:"point,optional" doc:"Of a cluster: restore everything up to this named restore point."`
-	Replace   bool          `lua:"replace" default:"false" doc:"Whether a database that holds tables, or files that are there, may be replaced. The database is kept under another name. The cluster of a machine is moved aside and kept in any case."`
+	Replace   bool          `lua:"replace" default:"false" doc:"Whether a database that holds tables, a cluster that holds databases, or files that are there, may be replaced. The database is kept under another name, the cluster in another folder."`
 	Within    time.Duration `lua:"within" default:"4h" doc:"How long it may take."`
 }
 
@@ -57,7 +57,7 @@ var restore = binding.Func[*Client, restoreArgs, Restored]{
 	Doc: "Bring a backup back, by what it is a backup of. A dump: the backup and the key to it are checked first; it is restored beside, its rows and content are compared with the manifest, and only then it takes its name. " +
 		"A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you. " +
 		"With `table`, one table comes back as TABLE_restored_KEY, without its indexes and constraints; nothing else is touched.\n" +
-		"A cluster, with the archived log behind it: on a machine, beside the cluster that is there, which is then stopped, moved aside and kept. The log is read to its end " +
+		"A cluster, with the archived log behind it: on a machine, beside the cluster that is there, which is then stopped, moved aside and kept; one that holds databases is refused unless replace = true. The log is read to its end " +
 		"before anything is touched; a hole or a damaged segment is refused. PostgreSQL is told the exact place to recover to and does not start when it cannot get there. If the restored cluster does not " +
 		"come up, the old one is back in its place, stopped.\n" +
 		"Files, or one folder of them: only those whose size or time differs are written, each under another name until it is whole and its checksum is right. " +

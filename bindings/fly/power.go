@@ -151,10 +151,12 @@ type command struct {
 	path   string
 	body   any
 	what   string // of the end state
+	coming string // state of a machine that is on its way there; empty: there is none
 	met    func(*machine) bool
 }
 
-// carry brings a machine into a state. Nothing is done to one that is there.
+// carry brings a machine into a state. Nothing is done to one that is there,
+// and one that is on its way, maybe by an earlier life's request, is waited for.
 func (c *Client) carry(ctx context.Context, app, name string, within time.Duration, k command) (Machine, error) {
 	op := k.verb + " machine " + name
 	m, err := c.find(ctx, op, app, name)
@@ -170,8 +172,10 @@ func (c *Client) carry(ctx context.Context, app, name string, within time.Durati
 	var out Machine
 	ctx, b := c.budget(ctx, within)
 	err = c.leased(ctx, op, app, m.ID, func(ctx context.Context, l *lease) error {
-		if err := c.act(ctx, op, l, k.action, k.path, k.body, nil); err != nil {
-			return err
+		if k.coming == "" || m.State != k.coming {
+			if err := c.act(ctx, op, l, k.action, k.path, k.body, nil); err != nil {
+				return err
+			}
 		}
 		m, err := c.reach(ctx, b, op, app, m.ID, k.what, k.met)
 		out = machineOf(app, m)
@@ -218,13 +222,13 @@ func commandFunc(name, doc, says, state string, k command, extra ...fault.Kind) 
 func machineStart() binding.Func[*Client, powerArgs, Machine] {
 	return commandFunc("machine_start", "Start a machine and wait until it is started. Nothing is done to one that is.",
 		"start machine {machine} of {app}", "started",
-		command{verb: "start", action: "start", path: "/start", what: "started", met: started}, fault.Exhausted)
+		command{verb: "start", action: "start", path: "/start", what: "started", coming: "starting", met: started}, fault.Exhausted)
 }
 
 func machineStop() binding.Func[*Client, powerArgs, Machine] {
 	return commandFunc("machine_stop", "Stop a machine and wait until it is stopped. Nothing is done to one that is.",
 		"stop machine {machine} of {app}", "stopped",
-		command{verb: "stop", action: "stop", path: "/stop", body: map[string]any{}, what: "stopped",
+		command{verb: "stop", action: "stop", path: "/stop", body: map[string]any{}, what: "stopped", coming: "stopping",
 			met: func(m *machine) bool { return m.State == "stopped" }})
 }
 

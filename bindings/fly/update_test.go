@@ -1,6 +1,11 @@
 package fly
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/webhost-systems/drhost/host/binding"
@@ -43,5 +48,31 @@ func TestARollbackStartsWhatHadDied(t *testing.T) {
 			t.Errorf("%s: settled %s", lost, s.Landed)
 		}
 		b.free()
+	}
+}
+
+// TestAMachineThatIsStoppingIsWaitedFor: it was told already, maybe by an
+// earlier life of the run.
+func TestAMachineThatIsStoppingIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).web()
+	args := data{"app": "web", "machine": b.ids[0]}
+	b.must("machine_stop", args)
+	told := b.front.count("POST", "/stop")
+	var looks atomic.Int32
+	b.front.fail(func(w http.ResponseWriter, r *http.Request, next http.Handler) bool {
+		if r.Method != http.MethodGet || looks.Add(1) > 4 {
+			return false
+		}
+		answer := httptest.NewRecorder()
+		next.ServeHTTP(answer, r)
+		_, err := io.WriteString(w, strings.ReplaceAll(answer.Body.String(), `"state":"stopped"`, `"state":"stopping"`))
+		return err == nil
+	})
+	if m := b.must("machine_stop", args); m["state"] != "stopped" {
+		t.Errorf("%v", m)
+	}
+	if n := b.front.count("POST", "/stop") - told; n != 0 || looks.Load() < 4 {
+		t.Errorf("it was told to stop %d times more, and looked at %d times", n, looks.Load())
 	}
 }

@@ -189,8 +189,8 @@ and only then takes its name; one that holds tables is refused unless --replace,
 and then kept under another name. --table brings one table back under another
 name, beside the present one. Files go to --path, here or by SSH to --host, and
 only what differs is sent. A cluster goes to a machine by SSH (--host), where the
-one that is there is moved aside and kept, or into an empty --folder of this one;
-with the archived log up to the newest moment, or to --time, --before-xid, --point.`,
+one that is there is moved aside and kept (--replace when it holds databases), or
+into an empty --folder of this one; with the archived log up to the newest moment, or to --time, --before-xid, --point.`,
 		Example: `  drhost backup restore 20260228T030000Z-0a1b2c3d --host db.example.com
   drhost backup restore 20260228T030000Z-0a1b2c3d --host db.example.com --table customers
   drhost backup restore 20260228T031500Z-0a1b2c3d --host root@203.0.113.11 --path /var/www/webhost --replace

@@ -102,7 +102,7 @@
 ---@field time? drhost.Moment Of a cluster: restore what had committed by then, and nothing later; everything there is when not given.
 ---@field before_xid? integer Of a cluster: restore everything up to just before this transaction committed.
 ---@field point? string Of a cluster: restore everything up to this named restore point.
----@field replace? boolean Whether a database that holds tables, or files that are there, may be replaced. The database is kept under another name. The cluster of a machine is moved aside and kept in any case. Default: false.
+---@field replace? boolean Whether a database that holds tables, a cluster that holds databases, or files that are there, may be replaced. The database is kept under another name, the cluster in another folder. Default: false.
 ---@field within? drhost.Duration How long it may take. Default: 4h.
 
 ---@class (exact) backup.Pruned
@@ -235,7 +235,7 @@ function backup.find(args) end
 function backup.verify(args) end
 
 ---Bring a backup back, by what it is a backup of. A dump: the backup and the key to it are checked first; it is restored beside, its rows and content are compared with the manifest, and only then it takes its name. A database that holds tables is refused unless replace = true; then it is kept as NAME_damaged_KEY, and dropping it is up to you. With `table`, one table comes back as TABLE_restored_KEY, without its indexes and constraints; nothing else is touched.
----A cluster, with the archived log behind it: on a machine, beside the cluster that is there, which is then stopped, moved aside and kept. The log is read to its end before anything is touched; a hole or a damaged segment is refused. PostgreSQL is told the exact place to recover to and does not start when it cannot get there. If the restored cluster does not come up, the old one is back in its place, stopped.
+---A cluster, with the archived log behind it: on a machine, beside the cluster that is there, which is then stopped, moved aside and kept; one that holds databases is refused unless replace = true. The log is read to its end before anything is touched; a hole or a damaged segment is refused. PostgreSQL is told the exact place to recover to and does not start when it cannot get there. If the restored cluster does not come up, the old one is back in its place, stopped.
 ---Files, or one folder of them: only those whose size or time differs are written, each under another name until it is whole and its checksum is right. A folder that holds anything else is refused unless replace = true, and the refusal says what would be lost. Repeating it completes what an interrupted one began.
 ---
 ---Changes something. Raises not_found, denied, invalid, conflict, failed, unavailable, timeout, exhausted.

@@ -3,6 +3,7 @@ package physical
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path"
@@ -21,6 +22,7 @@ type Replacement struct {
 	Name   string // of the cluster there; empty when there is one of the version
 	Target Target
 	Key    string // idempotency key of the call
+	Over   bool   // whether a cluster that holds data may be replaced
 }
 
 // Replaced is what came of it.
@@ -47,6 +49,13 @@ func (c *Chain) Replace(ctx context.Context, m *Machine, scratch string, r Repla
 		return done, err
 	}
 	done = Replaced{Slot: slot, Kept: besideOf(slot, "damaged", r.Key)}
+	there, err := m.has(ctx, slot, r.Key)
+	if err == nil && !there && !r.Over {
+		err = m.vacant(ctx, slot, done.Kept)
+	}
+	if err != nil {
+		return done, err
+	}
 	wal, err := os.MkdirTemp(scratch, "drhost-wal-")
 	if err != nil {
 		return done, err
@@ -55,9 +64,7 @@ func (c *Chain) Replace(ctx context.Context, m *Machine, scratch string, r Repla
 	if done.Stop, err = c.prepare(ctx, m.Clock, wal, r.Target); err != nil {
 		return done, err
 	}
-	if there, err := m.has(ctx, slot, r.Key); err != nil {
-		return done, err
-	} else if !there {
+	if !there {
 		if err := c.put(ctx, m, wal, r, done); err != nil {
 			return done, err
 		}
@@ -149,6 +156,43 @@ func (m *Machine) has(ctx context.Context, s Slot, key string) (bool, error) {
 		return false, nil // there is no such file
 	}
 	return err == nil && strings.TrimSpace(out) == key, err
+}
+
+// firstUserOID is the lowest number of what was not there when a cluster was
+// made (PostgreSQL's FirstNormalObjectId).
+const firstUserOID = 16384
+
+// vacant refuses a cluster that holds more than a new one does, and says what
+// would be out of service.
+func (m *Machine) vacant(ctx context.Context, s Slot, kept string) error {
+	out, err := m.Run(ctx, nil, "find", s.Data+"/base", "-maxdepth", "2", "-name", "[1-9]*")
+	if fault.KindOf(err) == fault.Failed {
+		return nil // there is no such folder: that may be what was lost
+	}
+	if err != nil {
+		return err
+	}
+	databases, tables := 0, 0
+	for line := range strings.Lines(out) {
+		database, file, inside := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), s.Data+"/base/"), "/")
+		if number, _ := strconv.Atoi(database); number >= firstUserOID && !inside {
+			databases++
+		} else if number, _ := strconv.Atoi(file); number >= firstUserOID {
+			tables++
+		}
+	}
+	if databases+tables == 0 {
+		return nil
+	}
+	holds := fmt.Sprintf("%d databases", databases)
+	switch databases {
+	case 0:
+		holds = "tables"
+	case 1:
+		holds = "a database"
+	}
+	return fault.New(fault.Conflict, "the cluster %d/%s on %s holds %s, which would be served no more", s.Major, s.Name, m.Host, holds).
+		WithHint("replace = true (--replace) lets the backup take its place; it is stopped then, and kept as %s", kept).NothingDone()
 }
 
 // control stops or starts a cluster; without effect when it is so already.
