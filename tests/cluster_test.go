@@ -142,9 +142,9 @@ func TestAClusterMovesToAnotherMachine(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Fatal(err)
 	}
-	customers := count(to)
+	rows := count(to)
 	_, err := s.call("backup.restore", "key-refused", map[string]any{"id": made["id"], "host": to})
-	if err == nil || !strings.Contains(err.Error(), "which would be served no more") || count(to) != customers {
+	if err == nil || !strings.Contains(err.Error(), "which would be served no more") || count(to) != rows {
 		t.Errorf("a cluster that serves was to be replaced unasked: %v", err)
 	}
 	out := s.must("backup.restore", "key-restore", map[string]any{"id": made["id"], "host": to, "replace": true})
