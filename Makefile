@@ -7,7 +7,7 @@ FUZZ_EACH ?= 10s
 FUZZ_LONG ?= 5m
 PROGRAMS ?= 100000
 
-.PHONY: build demo test race lint attacks fuzz fuzz-go torture bench bench-backup reference clean postgres lua hcloud age pgbackrest
+.PHONY: build demo test race lint attacks fuzz fuzz-go torture bench bench-backup reference clean postgres lua hcloud age pgbackrest barman
 
 build:
 	$(BUILD) -o bin/drhost ./cmd/drhost
@@ -56,7 +56,7 @@ bench: postgres build
 # pgBackRest, and independent judges of what comes back. SIZE is in MB.
 SIZE ?= 1500
 ROUNDS ?= 3
-bench-backup: postgres pgbackrest build
+bench-backup: postgres pgbackrest barman build
 	go run ./tests/bench -backup -size $(SIZE) -rounds $(ROUNDS)
 
 # Editor stubs and reference pages, out of the declarations.
@@ -94,5 +94,8 @@ age:
 
 pgbackrest:
 	$(call install,pgbackrest zstd,command -v pgbackrest && command -v zstd,echo "pgBackRest is not to be had: it is left out";)
+
+barman:
+	$(call install,barman,command -v barman,echo "Barman is not to be had: it judges nothing";)
 
 comma := ,

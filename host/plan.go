@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	mostWays    = 64              // that one plan follows
+	mostWays    = 128             // that one plan follows
 	longest     = 2 * time.Minute // for which it begins to follow others
 	lookedAt    = 50              // runs that a forecast is looked for in, the newest first
 	mostEarlier = 5               // runs that a forecast rests on

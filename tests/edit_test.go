@@ -49,7 +49,7 @@ func edits() []edit {
 		{name: "open step, behind what it called", old: "now = run:elapsed()", new: "now = 5",
 			says: []string{`step "Ask" (line 7): changed, and it is under way`, done}},
 		{name: "open step, a call that it has made is gone", old: "local since = run:elapsed()", new: "local since = 1", exit: 3, back: true,
-			says: []string{"the journal holds run.elapsed made at greet.lua:8, the script now makes host.approve", "at greet.lua:9", "put", "as it was"}},
+			says: []string{"the journal holds run.elapsed made at greet.lua:8, the script now makes the approval of \"Greet anna\"", "at greet.lua:9", "put", "as it was"}},
 		{name: "later step", old: `"later: "`, new: `"much later: "`, says: []string{`step "Later" (line 12): changed, and it has not begun`, "much later: true", done}},
 		{name: "finished step renamed", old: `"Find"`, new: `"Seek"`, exit: 3, back: true, says: []string{`step "Seek" (line 6): new`,
 			`step "Find" (line 6 of the run's own copy): removed or renamed`, `the finished step "Find" (greet.lua:6)`, `the new step "Seek" at greet.lua:6`}},

@@ -76,7 +76,7 @@ func atFly() []disaster {
 	machine := func(name string) map[string]any { return map[string]any{"machine": name} }
 	database := map[string]any{"app": "webhost-prod-db"}
 	return []disaster{{}, {"api", map[string]any{"provider": "fly", "kind": world.ActThenFail, "count": 2.0}}, {"heal_api", map[string]any{"provider": "fly"}},
-		{"region_full", map[string]any{"region": "fra"}}, {"replica_lag", machine("webhost-prod-db-2")}, {"kill_machine", machine("webhost-prod-1")},
+		{"region_full", map[string]any{"region": "fra"}}, {"replica_lag", machine("webhost-prod-db-2")}, {"hold_lease", machine("webhost-prod-2")}, {"kill_machine", machine("webhost-prod-1")},
 		{"hang_machine", machine("webhost-prod-2")}, {"bad_release", map[string]any{"app": "webhost-prod"}}, {"disk_full", database},
 		{"lose_machine", machine("webhost-prod-1")}, {"lose_leader", database}, {"region_down", map[string]any{"region": "ams"}},
 		{"region_up", map[string]any{"region": "ams"}}, {"revoke_token", map[string]any{"provider": "fly"}}, {"cut_provider", map[string]any{"provider": "fly"}}}

@@ -45,7 +45,7 @@ func lostAnswers() map[string]struct{ call, then string } {
 		"backup.create":            {`backup.create { host = ip, database = "webhost_prod" }`, found},
 		"backup.restore":           {`backup.restore { id = backup.newest { database = "webhost_prod" }.id, host = ip, database = "restored" }`, found},
 		"backup.create_cluster":    {`backup.create_cluster { host = ip, cluster = "settle" }`, found},
-		"backup.restore, cluster":  {`backup.restore { id = backup.newest { cluster = "hobby-2" }.id, host = ip }`, harmless},
+		"backup.restore, cluster":  {`backup.restore { id = backup.newest { cluster = "hobby-2" }.id, host = ip, replace = true }`, harmless},
 		"backup.restore, files":    {`backup.restore { id = backup.newest { database = "settle-files", kind = "files" }.id, host = "root@" .. ip, path = "/root/restored" }`, harmless},
 		"backup.prune":             {`backup.prune {}`, harmless},
 	}

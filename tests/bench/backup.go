@@ -21,8 +21,8 @@ func backupSections() []section {
 		{"exposure", "drhost backup archive beside pgbench at full speed: how old the newest moment is that could be restored, asked ten times a second.", measureExposure},
 		{"judges", "Writers that never stop; a copy of the cluster while they write; server and archiver killed at the same moment with kill -9. What\n" +
 			"comes back, to the latest moment and to just before one transaction, is compared row by row with what the server had acknowledged.\n" +
-			"pg_verifybackup, pg_amcheck, pg_checksums, pg_dump with pg_restore, and pgBackRest say what they think of it. A difference is no figure:\n" +
-			"then this did not run, and the exit code tells.", measureJudges},
+			"pg_verifybackup, pg_amcheck, pg_checksums, pg_dump with pg_restore, pgBackRest and Barman say what they think of it. A difference is\n" +
+			"no figure: then this did not run, and the exit code tells.", measureJudges},
 	}
 }
 

@@ -133,7 +133,7 @@ func (g *ground) judgeLatest(ctx context.Context, w *writers, id string, crash t
 	if age > exposureTarget {
 		return nil, fmt.Errorf("%d transactions were lost, acknowledged up to %s before the crash", count, age)
 	}
-	if err := errors.Join(g.physicians(ctx, c), g.byDump(ctx, c, w, len(have)), g.byRest(ctx, c)); err != nil {
+	if err := errors.Join(g.physicians(ctx, c), g.byDump(ctx, c, w, len(have)), g.byRest(ctx, c), g.byBarman(ctx, c, w, len(have))); err != nil {
 		return nil, err
 	}
 	c.stopWell(ctx)
