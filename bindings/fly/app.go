@@ -174,6 +174,9 @@ var restart = binding.Func[*Client, restartArgs, Restarted]{
 		op := "find out about the restart of " + a.App
 		return settled(c, ctx, func(ctx context.Context) (Restarted, bool, error) {
 			todo, skipped, err := c.restartables(ctx, op, a)
+			if fault.KindOf(err) == fault.Conflict {
+				return Restarted{}, false, nil // nothing is left to restart: sent again it does nothing but say so
+			}
 			if err != nil {
 				return Restarted{}, false, err
 			}

