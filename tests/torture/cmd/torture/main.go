@@ -34,6 +34,7 @@ func main() {
 type options struct {
 	one     torture.Trial
 	drill   string
+	part    string
 	workers int
 	speed   float64
 	trace   bool
@@ -49,6 +50,7 @@ func parse(args []string) (options, error) {
 	f.IntVar(&o.one.At, "at", 0, "with --schedule single: the boundary")
 	f.IntVar(&o.one.Most, "most", 0, "deaths at most; 0: no limit")
 	f.BoolVar(&o.one.Undo, "undo", false, "let the run live, and its undo die")
+	f.StringVar(&o.part, "part", "", "only this part of the campaign: 2/3 is the second of three")
 	f.IntVar(&o.workers, "workers", 2, "worlds at a time")
 	f.Float64Var(&o.speed, "speed", torture.Speed, "how many times faster than life the worlds wait")
 	f.BoolVar(&o.trace, "trace", false, "print every death")
@@ -87,11 +89,27 @@ func run(ctx context.Context, args []string) (int, error) {
 		}
 	}
 	c := torture.Campaign{Grounds: grounds, Workers: o.workers, Log: os.Stderr}
-	_, err = c.Run(ctx, drills, o.plan(torture.Everything(len(drills))))
+	everything := torture.Everything(len(drills))
+	if drills, err = partOf(drills, o.part); err != nil {
+		return 2, err
+	}
+	_, err = c.Run(ctx, drills, o.plan(everything))
 	if c.Table(os.Stdout) && err == nil {
 		return 1, nil
 	}
 	return 0, err
+}
+
+// partOf is the part K/N of the drills; all of them when part is empty.
+func partOf(drills []string, part string) ([]string, error) {
+	if part == "" {
+		return drills, nil
+	}
+	var k, n int
+	if read, err := fmt.Sscanf(part, "%d/%d", &k, &n); err != nil || read != 2 || k < 1 || k > n {
+		return nil, fmt.Errorf("--part is %q, and should be such as 2/3", part)
+	}
+	return drills[(k-1)*len(drills)/n : k*len(drills)/n], nil
 }
 
 // plan is the one trial that the flags name, or all that fit them.
