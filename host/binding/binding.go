@@ -206,7 +206,8 @@ func WithProgress(ctx context.Context, report func(text string)) context.Context
 }
 
 // Progress tells the operator how a long call is getting on: "create_server
-// 40 %". It goes to the terminal, not into the journal.
+// 40 %". The terminal shows it; of a call that takes long the journal keeps a
+// line now and then.
 func Progress(ctx context.Context, format string, args ...any) {
 	if report, ok := ctx.Value(progressKey{}).(func(string)); ok {
 		report(fmt.Sprintf(format, args...))

@@ -265,7 +265,7 @@ func (g *Gate) live(ctx context.Context, key string, op Op) (any, error) {
 	}
 
 	g.turn.release()
-	err := g.carry(g.shielded(ctx, key, mutation), ctx, op, known, &out)
+	err := g.carry(g.shielded(ctx, key, op), ctx, op, known, &out)
 	if turnErr := g.turn.take(); turnErr != nil {
 		return nil, turnErr
 	}
@@ -317,11 +317,9 @@ func (g *Gate) conclude(ctx context.Context, out journal.Outcome, op Op, err err
 
 // shielded lets a mutation that has left come back: a cancelled branch or an
 // interrupt must not turn a known outcome into an unknown one.
-func (g *Gate) shielded(ctx context.Context, key string, mutation bool) context.Context {
-	ctx = binding.WithProgress(ctx, func(text string) {
-		g.o.Observe(Event{Progress: &Progress{Key: key, Text: g.CleanText(text)}})
-	})
-	if mutation {
+func (g *Gate) shielded(ctx context.Context, key string, op Op) context.Context {
+	ctx = binding.WithProgress(ctx, g.reporter(key, op.Site))
+	if op.Effect != binding.Reads {
 		return context.WithoutCancel(ctx)
 	}
 	return ctx

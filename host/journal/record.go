@@ -185,7 +185,7 @@ type NoteText struct {
 	Key  string `json:"key,omitempty"` // step path and ordinal: a replay does not repeat a note
 	Text string `json:"text"`
 	Site Site   `json:"site"`
-	Form string `json:"form,omitempty"` // note | print | expect | evidence | held | break_glass
+	Form string `json:"form,omitempty"` // note | print | expect | evidence | held | break_glass | progress
 	// Evidence is what a note proves, such as {"rpo_until": "2026-..Z"}.
 	Evidence map[string]any `json:"evidence,omitempty"`
 }
