@@ -10,7 +10,7 @@ return drill {
 
   fault = function(world)
     world:lose_leader { app = "webhost-prod-db" }
-    world:hold_lease { machine = "webhost-prod-db-2", by = "anna@webhost.systems" }
+    world:hold_lease { machine = "webhost-prod-db-2", by = "anna@webhost.systems", minutes = 10080 }
   end,
 
   expect = function(world, run)

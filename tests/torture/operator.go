@@ -28,6 +28,8 @@ func (t *trial) look(ctx context.Context, l lost) (found, error) {
 		results, err = t.commandsLike(ctx, l.Says)
 	case "notify.send", "notify.test":
 		results, err = t.messagesLike(l.Says)
+	case "cloudflare.batch", "cloudflare.batch_delete":
+		results, err = t.batchLike(ctx, l.Says, known)
 	default:
 		return found{}, nil
 	}
@@ -80,6 +82,47 @@ func (t *trial) messagesLike(says string) (results []any, err error) {
 		}
 	}
 	return results, nil
+}
+
+// batchLike is the one transaction of a zone that no outcome tells of, when the
+// provider carried one out: what its log of changes shows. It stands behind the
+// known ones that say the same.
+func (t *trial) batchLike(ctx context.Context, says string, known int) (results []any, err error) {
+	var requests []world.Request
+	if err := t.into("requests", &requests); err != nil {
+		return nil, err
+	}
+	records, err := t.records(ctx)
+	if err != nil {
+		return nil, err
+	}
+	open := 0
+	for _, r := range requests {
+		if r.Provider == "cloudflare" && r.Acted && strings.HasSuffix(r.Path, "/dns_records/batch") {
+			open++
+		}
+	}
+	for _, r := range records {
+		if r.Kind != journal.CallOutcome {
+			continue
+		}
+		out, err := journal.Decode[journal.Outcome](r)
+		if err != nil {
+			return nil, err
+		}
+		if value, _ := out.Value.(map[string]any); value["changed"] == true && strings.HasPrefix(out.Call, "cloudflare.") {
+			if _, ofBatch := value["altered"]; ofBatch {
+				open--
+			}
+		}
+	}
+	if open <= 0 {
+		return nil, nil
+	}
+	zone, edits, _ := strings.Cut(says[strings.Index(says, "zone ")+len("zone "):], " in one transaction: ")
+	count := func(verb string) int { return strings.Count("; "+edits, "; "+verb+" ") }
+	return append(make([]any, known), map[string]any{"zone": zone, "changed": true, "created": count("create"), "altered": count("change"),
+		"deleted": count("delete"), "says": strings.Split(edits, "; ")}), nil
 }
 
 // answered counts the outcomes of calls that say the same.
